@@ -1,0 +1,1 @@
+//! CSO-mAP: mean average precision of closely-spaced objects.

@@ -1,0 +1,31 @@
+//! Host side of derefnet.
+//!
+//! Data flows one way: [`scene`] → [`dataset`] → [`train`] → model file → [`eval`].
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`rng`] | the one portable random generator |
+//! | [`scene`] | trajectories of point sources, clutter, noise, rendering |
+//! | [`dataset`] | splits, on-disk layouts, loaders |
+//! | [`tensor`], [`backend`], [`autograd`], [`ops`] | the training engine |
+//! | [`model`] | DeRefNet |
+//! | [`train`] | losses, Adam, schedules, checkpoints |
+//! | [`eval`] | the metric over data sets |
+//! | [`plot`] | figures |
+//! | [`cli`] | the program `derefnet` |
+
+pub mod autograd;
+pub mod backend;
+pub mod cli;
+pub mod dataset;
+pub mod error;
+pub mod eval;
+pub mod model;
+pub mod ops;
+pub mod plot;
+pub mod rng;
+pub mod scene;
+pub mod tensor;
+pub mod train;
+
+pub use error::{Error, Result};

@@ -1,0 +1,3 @@
+//! The program `derefnet`.
+
+fn main() {}
