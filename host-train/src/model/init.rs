@@ -1,0 +1,2 @@
+//! Initial values.
+pub fn initialise() {}
