@@ -1,1 +1,5 @@
-//! To be filled: dataset.
+//! Data sets: splits, the two on-disk layouts, loading.
+
+pub mod split;
+
+pub use split::Split;
