@@ -23,3 +23,19 @@ pub fn label_map(targets: &[Target]) -> [f32; MAP_LEN] {
     }
     map
 }
+
+/// The non-zero cells of [`label_map`] with their values, in the targets' order.
+pub fn label_cells(targets: &[Target]) -> Vec<(usize, f64)> {
+    let mut cells: Vec<(usize, f64)> = Vec::with_capacity(targets.len());
+    for target in targets {
+        let Some(cell) = cell_index(target) else {
+            continue;
+        };
+        let value = f64::from(target.intensity as f32);
+        match cells.iter_mut().find(|(taken, _)| *taken == cell) {
+            Some((_, old)) => *old = value,
+            None => cells.push((cell, value)),
+        }
+    }
+    cells
+}
