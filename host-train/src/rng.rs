@@ -116,6 +116,13 @@ impl Rng {
         self.gaussian_pair().0
     }
 
+    /// Uniform point of the disc of `radius` around the origin.
+    pub fn in_disc(&mut self, radius: f64) -> (f64, f64) {
+        let distance = radius * libm::sqrt(self.uniform());
+        let (sin, cos) = libm::sincos(core::f64::consts::TAU * self.uniform());
+        (distance * cos, distance * sin)
+    }
+
     /// Puts `items` in uniformly random order (Fisher–Yates).
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! Every option of the generator, with its default.
 
-use crate::scene::targets;
+use crate::scene::{ClutterConfig, targets};
 use crate::{Error, Result};
 
 /// How targets lie around their reference point.
@@ -39,6 +39,12 @@ pub struct SceneConfig {
     pub pedestal: i32,
     /// Replace negative counts by zero after rounding; default off.
     pub clip_at_zero: bool,
+    /// Generated clutter behind the targets; default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clutter: Option<ClutterConfig>,
+    /// Fastest motion of the background, generated or not, pixels per frame: each trajectory's is
+    /// uniform in the disc; within 0..=1, default 0 (it stands still).
+    pub background_drift: f64,
 }
 
 impl Default for SceneConfig {
@@ -53,6 +59,8 @@ impl Default for SceneConfig {
             saturate: false,
             pedestal: 0,
             clip_at_zero: false,
+            clutter: None,
+            background_drift: 0.0,
         }
     }
 }
@@ -100,10 +108,17 @@ impl SceneConfig {
                 (0..=i32::from(u16::MAX)).contains(&self.pedestal),
                 format!("pedestal is {}, expected 0 to 65535", self.pedestal),
             ),
+            (
+                (0.0..=1.0).contains(&self.background_drift),
+                format!(
+                    "background_drift is {}, expected 0 to 1",
+                    self.background_drift
+                ),
+            ),
         ];
         match checks.into_iter().find(|(good, _)| !good) {
             Some((_, message)) => Err(Error::Usage(message)),
-            None => Ok(()),
+            None => self.clutter.iter().try_for_each(ClutterConfig::validate),
         }
     }
 }

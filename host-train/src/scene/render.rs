@@ -1,15 +1,15 @@
 //! From point sources to counts.
 //!
 //! Expected counts are the sum of the pixel-integrated point spread functions (SeqCSIST Eq. 2–3 and
-//! supplement §1), evaluated at the continuous positions. Then, in this order: noise is added, the sum
-//! is rounded half to even, clipped at zero if asked, and clamped to the container if asked.
+//! supplement §1), evaluated at the continuous positions, and of the background. Then, in this order:
+//! noise is added, the sum is rounded half to even, clipped at zero if asked, and clamped to the container if asked.
 
 use crate::rng::Rng;
-use crate::scene::{SceneConfig, Target};
+use crate::scene::{Backdrop, SceneConfig, Target};
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, PSF_SIGMA, pixel_response};
 use ndarray::Array3;
 
-/// Expected counts of one frame, row-major; one axis of one target, see [`profile`].
+/// Expected counts of one frame, `(11, 11)` row-major.
 pub type Expected = [f64; FRAME_LEN];
 
 /// Response of the 11 pixels of one axis to a unit target at `u` pixels.
@@ -30,13 +30,21 @@ pub fn add_targets(targets: &[Target], counts: &mut Expected) {
     }
 }
 
-/// Renders all frames of `truth`, `(frames, 11, 11)`.
-pub fn frames(config: &SceneConfig, truth: &[Vec<Target>], rng: &mut Rng) -> Array3<i32> {
+/// Renders all frames of `truth`, `(frames, 11, 11)`, over the given backgrounds.
+pub fn frames(
+    config: &SceneConfig,
+    truth: &[Vec<Target>],
+    backdrops: &[Backdrop],
+    rng: &mut Rng,
+) -> Array3<i32> {
     let sigma = rng.range(config.noise[0], config.noise[1]);
     let mut out = Array3::zeros((truth.len(), FRAME_SIDE, FRAME_SIDE));
-    for (targets, mut frame) in truth.iter().zip(out.outer_iter_mut()) {
+    for (index, (targets, mut frame)) in truth.iter().zip(out.outer_iter_mut()).enumerate() {
         let mut counts = [0.0; FRAME_LEN];
         add_targets(targets, &mut counts);
+        for backdrop in backdrops {
+            backdrop.add(index, &mut counts);
+        }
         if sigma > 0.0 {
             add_noise(sigma, &mut counts, rng);
         }

@@ -138,7 +138,7 @@ impl Mover {
 fn freely(count: u32, frames: u32, rng: &mut Rng) -> Vec<Vec<(f64, f64)>> {
     let last = f64::from(frames - 1);
     let reach = FREE_RADIUS + FREE_DRIFT * last;
-    let (vx, vy) = in_disc(FREE_SPEED, rng);
+    let (vx, vy) = rng.in_disc(FREE_SPEED);
     let mut start = |velocity: f64| {
         let travel = velocity * last;
         rng.range(
@@ -175,8 +175,8 @@ fn try_movers(count: u32, frames: u32, rng: &mut Rng) -> Option<Vec<Mover>> {
     for _ in 0..count {
         let fits = (0..TRIES).find_map(|_| {
             let mover = Mover {
-                offset: in_disc(FREE_RADIUS, rng),
-                velocity: in_disc(FREE_DRIFT, rng),
+                offset: rng.in_disc(FREE_RADIUS),
+                velocity: rng.in_disc(FREE_DRIFT),
             };
             let clear = placed.iter().all(|&other| mover.clears(other, frames));
             clear.then_some(mover)
@@ -200,11 +200,4 @@ fn ring(count: u32, rng: &mut Rng) -> Vec<Mover> {
         still((0.7 * cos, 0.7 * sin))
     });
     core::iter::once(still((0.0, 0.0))).chain(around).collect()
-}
-
-/// Uniform point of a disc.
-fn in_disc(radius: f64, rng: &mut Rng) -> (f64, f64) {
-    let distance = radius * libm::sqrt(rng.uniform());
-    let (sin, cos) = libm::sincos(rng.uniform() * core::f64::consts::TAU);
-    (distance * cos, distance * sin)
 }
