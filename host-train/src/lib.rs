@@ -12,6 +12,7 @@
 //! | [`train`] | losses, Adam, schedules, checkpoints |
 //! | [`eval`] | the metric over data sets |
 //! | [`plot`] | figures |
+//! | [`raster`] | grey PNG files |
 //! | [`cli`] | the program `derefnet` |
 
 pub mod autograd;
@@ -23,6 +24,7 @@ pub mod eval;
 pub mod model;
 pub mod ops;
 pub mod plot;
+pub mod raster;
 pub mod rng;
 pub mod scene;
 pub mod tensor;

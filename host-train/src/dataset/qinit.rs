@@ -1,0 +1,167 @@
+//! The linear initial estimate `Q_init = S Zᵀ (Z Zᵀ)⁻¹`.
+//!
+//! Source: SeqCSIST Eq. 5–6 and supplement §5. `S` (1089×n) holds the label maps of the training
+//! frames as columns, `Z` (121×n) their low-resolution frames. As in the authors' code `Z = Φ S` by
+//! default, so that `Φ Q_init = I`; then `Z Zᵀ = Φ (S Sᵀ) Φᵀ`, and only the few non-zeros of each
+//! label map are ever touched. All sums run in `f64` and in the order of the frames.
+
+use crate::scene::{Trajectory, label::label_cells};
+use crate::{Error, Result};
+use derefnet_core::physics::{
+    FRAME_LEN, FRAME_SIDE, MAP_LEN, MAP_SIDE, PSF_SIGMA, RATIO, cell_centre, pixel_response,
+};
+use ndarray::{Array2, ArrayView1, Axis};
+use std::borrow::Borrow;
+
+/// What stands for the low-resolution frames `Z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QinitFrom {
+    /// `Z = Φ S`: the label maps seen through the physics.
+    #[default]
+    Physics,
+    /// The frames themselves, rendered off the grid, with rounding and noise.
+    Rendered,
+}
+
+/// Computes `Q_init`, `(1089, 121)`, from training trajectories.
+///
+/// Deviation from the paper: where `Z Zᵀ` is singular to working precision (a pixel that no training
+/// target lit), `λ I` is added with `λ` ten times larger at each failure, from 10⁻¹² of the mean
+/// diagonal on. With a ridge `Φ Q_init` is only close to `I`.
+///
+/// # Errors
+/// [`Error::Usage`] if there is no frame with a target inside the map.
+pub fn qinit<T: Borrow<Trajectory>>(
+    trajectories: impl IntoIterator<Item = T>,
+    from: QinitFrom,
+) -> Result<Array2<f64>> {
+    let (cross, gram) = match from {
+        QinitFrom::Physics => through_physics(trajectories),
+        QinitFrom::Rendered => from_frames(trajectories),
+    };
+    let mean = gram.diag().sum() / FRAME_LEN as f64;
+    if mean <= 0.0 {
+        let message = "Q_init needs at least one training frame with a target inside the map";
+        return Err(Error::usage(message));
+    }
+    let mut ridge = 0.0;
+    loop {
+        let mut damped = gram.clone();
+        damped.diag_mut().mapv_inplace(|entry| entry + ridge);
+        if let Some(lower) = cholesky(damped) {
+            return Ok(solve_rows(&lower, cross));
+        }
+        ridge = (10.0 * ridge).max(1e-12 * mean);
+    }
+}
+
+/// One axis of Φ, `(11, 33)`: response of pixel `p` to a unit target in the centre of cell `i`.
+pub fn axis_response() -> Array2<f64> {
+    Array2::from_shape_fn((FRAME_SIDE, MAP_SIDE), |(pixel, cell)| {
+        pixel_response(pixel as f64, cell_centre(cell, RATIO), PSF_SIGMA)
+    })
+}
+
+/// `Φ h` of one map (1,089 values) as `A H Aᵀ`, 121 values.
+pub fn blur(axis: &Array2<f64>, map: ArrayView1<f64>) -> Vec<f64> {
+    let mut rows = [[0.0; MAP_SIDE]; FRAME_SIDE];
+    for (cell, &value) in map.indexed_iter().filter(|(_, value)| **value != 0.0) {
+        let (i, j) = (cell / MAP_SIDE, cell % MAP_SIDE);
+        for (row, response) in rows.iter_mut().zip(axis.column(i)) {
+            row[j] += response * value;
+        }
+    }
+    let mut frame = Vec::with_capacity(FRAME_LEN);
+    for row in &rows {
+        for responses in axis.outer_iter() {
+            frame.push(row.iter().zip(responses).map(|(a, b)| a * b).sum());
+        }
+    }
+    frame
+}
+
+/// `S Zᵀ` (1089×121) and `Z Zᵀ` (121×121) for `Z = Φ S`, through `C = S Sᵀ`.
+fn through_physics<T: Borrow<Trajectory>>(
+    trajectories: impl IntoIterator<Item = T>,
+) -> (Array2<f64>, Array2<f64>) {
+    let mut second = Array2::<f64>::zeros((MAP_LEN, MAP_LEN));
+    for trajectory in trajectories {
+        for targets in &trajectory.borrow().truth {
+            let cells = label_cells(targets);
+            for &(i, a) in &cells {
+                for &(j, b) in &cells {
+                    second[(i, j)] += a * b;
+                }
+            }
+        }
+    }
+    let axis = axis_response();
+    let through = |maps: &Array2<f64>| {
+        let mut out = Array2::zeros((maps.nrows(), FRAME_LEN));
+        for (mut row, map) in out.outer_iter_mut().zip(maps.outer_iter()) {
+            row.assign(&ArrayView1::from(&blur(&axis, map)));
+        }
+        out
+    };
+    let cross = through(&second);
+    let gram = through(&cross.t().to_owned());
+    (cross, gram)
+}
+
+/// The same from the rendered frames.
+fn from_frames<T: Borrow<Trajectory>>(
+    trajectories: impl IntoIterator<Item = T>,
+) -> (Array2<f64>, Array2<f64>) {
+    let mut cross = Array2::<f64>::zeros((MAP_LEN, FRAME_LEN));
+    let mut gram = Array2::<f64>::zeros((FRAME_LEN, FRAME_LEN));
+    for trajectory in trajectories {
+        let Trajectory { frames, truth } = trajectory.borrow();
+        for (targets, frame) in truth.iter().zip(frames.axis_iter(Axis(0))) {
+            let counts: Vec<f64> = frame.iter().map(|&count| f64::from(count)).collect();
+            for (cell, value) in label_cells(targets) {
+                cross
+                    .row_mut(cell)
+                    .scaled_add(value, &ArrayView1::from(&counts));
+            }
+            for (mut row, &count) in gram.outer_iter_mut().zip(&counts) {
+                row.scaled_add(count, &ArrayView1::from(&counts));
+            }
+        }
+    }
+    (cross, gram)
+}
+
+/// Lower factor `L` with `L Lᵀ = matrix`, or nothing if a pivot vanishes to working precision.
+fn cholesky(mut matrix: Array2<f64>) -> Option<Array2<f64>> {
+    let n = matrix.nrows();
+    let floor = 1e-14 * matrix.diag().fold(0.0, |most: f64, &entry| most.max(entry));
+    for j in 0..n {
+        for i in j..n {
+            let known: f64 = (0..j).map(|k| matrix[(i, k)] * matrix[(j, k)]).sum();
+            let rest = matrix[(i, j)] - known;
+            matrix[(i, j)] = match i == j {
+                true if rest <= floor => return None,
+                true => libm::sqrt(rest),
+                false => rest / matrix[(j, j)],
+            };
+        }
+    }
+    Some(matrix)
+}
+
+/// Solves `X L Lᵀ = rows` for `X`, row by row.
+fn solve_rows(lower: &Array2<f64>, mut rows: Array2<f64>) -> Array2<f64> {
+    let n = lower.nrows();
+    for mut x in rows.outer_iter_mut() {
+        for i in 0..n {
+            let known: f64 = (0..i).map(|k| lower[(i, k)] * x[k]).sum();
+            x[i] = (x[i] - known) / lower[(i, i)];
+        }
+        for i in (0..n).rev() {
+            let known: f64 = (i + 1..n).map(|k| lower[(k, i)] * x[k]).sum();
+            x[i] = (x[i] - known) / lower[(i, i)];
+        }
+    }
+    rows
+}
