@@ -1,4 +1,5 @@
-//! Shared pieces of the test suites: oracles and tolerances.
+//! Shared pieces of the test suites: oracles, generators and tolerances.
 
 pub mod oracle;
+pub mod strategies;
 pub mod tolerance;
