@@ -77,7 +77,12 @@ impl<'a> Golden<'a> {
                 let message = format!("tensor '{name}' is {:?}, expected F32", view.dtype());
                 return Err(Error::format(path, message));
             }
-            let values = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+            let values = view
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b));
             tensors.insert(name, (view.shape().to_vec(), values.collect()));
         }
         Ok(Self { path, tensors })
@@ -93,7 +98,10 @@ impl<'a> Golden<'a> {
             .find(name)
             .ok_or_else(|| Error::format(self.path, format!("tensor '{name}' is missing")))?;
         if values.len() != len {
-            let message = format!("tensor '{name}' has {} values, expected {len}", values.len());
+            let message = format!(
+                "tensor '{name}' has {} values, expected {len}",
+                values.len()
+            );
             return Err(Error::format(self.path, message));
         }
         Ok(values)
@@ -102,18 +110,23 @@ impl<'a> Golden<'a> {
     /// Sizes of the network, read off the weights' shapes.
     fn config(&self) -> Result<ModelConfig> {
         let count = |prefix: &str, suffix: &str| {
-            (0..).take_while(|k| self.tensors.contains_key(&format!("{prefix}{k}{suffix}"))).count()
+            (0..)
+                .take_while(|k| self.tensors.contains_key(&format!("{prefix}{k}{suffix}")))
+                .count()
         };
         let feature = "weight.TDDA.feat_extract.0.conv.bias";
         let channels = self.tensors.get(feature).map(|(_, v)| v.len());
         let config = ModelConfig {
             stages: count("weight.fcs.", ".soft_thr"),
-            channels: channels
-                .ok_or_else(|| Error::format(self.path, format!("tensor '{feature}' is missing")))?,
+            channels: channels.ok_or_else(|| {
+                Error::format(self.path, format!("tensor '{feature}' is missing"))
+            })?,
             residual_blocks: count("weight.TDDA.tail_conv.1.", ".conv1.weight"),
             ..ModelConfig::released()
         };
-        config.validate().map_err(|e| Error::format(self.path, e.to_string()))?;
+        config
+            .validate()
+            .map_err(|e| Error::format(self.path, e.to_string()))?;
         Ok(config)
     }
 
@@ -149,7 +162,10 @@ pub fn parity(path: &Path) -> Result<ParityReport> {
         .ok_or_else(|| Error::format(path, "tensor 'input.y' is missing"))?;
     let length = counts.len() / FRAME_LEN;
     if length < 16 || counts.len() % FRAME_LEN != 0 {
-        let message = format!("tensor 'input.y' has {} values, expected 20×121", counts.len());
+        let message = format!(
+            "tensor 'input.y' has {} values, expected 20×121",
+            counts.len()
+        );
         return Err(Error::format(path, message));
     }
     let labels = golden.need("target.x", length * MAP_LEN)?;
@@ -160,12 +176,22 @@ pub fn parity(path: &Path) -> Result<ParityReport> {
         parameters: golden.parameters(&config)?,
         config,
     };
-    let frames = Frames { counts: counts.to_vec(), length };
+    let frames = Frames {
+        counts: counts.to_vec(),
+        length,
+    };
 
     let backend = Cpu::new();
-    let mut values: Vec<Vec<f32>> =
-        network.parameters.tensors.iter().map(|t| t.values.clone()).collect();
-    let mut run = Run { golden: &golden, tensors: Vec::new() };
+    let mut values: Vec<Vec<f32>> = network
+        .parameters
+        .tensors
+        .iter()
+        .map(|t| t.values.clone())
+        .collect();
+    let mut run = Run {
+        golden: &golden,
+        tensors: Vec::new(),
+    };
     let grads = {
         let mut tape = Tape::new(&backend);
         let leaves = DeRefNet::leaves(&mut tape, &values, true);
@@ -175,13 +201,42 @@ pub fn parity(path: &Path) -> Result<ParityReport> {
         let losses = Losses::record(&mut tape, &graph, labels, 1, &loss);
         run.compare_forward(&tape, &graph, &network.config);
         run.compare_losses(&tape, &losses);
-        let keep: Vec<Var> = graph.stages.iter().copied().chain(graph.pair.iter().map(|p| p.1)).collect();
+        if std::env::var("DUMP").is_ok() {
+            let w = |n: &str, v: &[f32]| {
+                std::fs::write(
+                    n,
+                    v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
+                )
+                .unwrap()
+            };
+            w("/tmp/py/aligned.f32", tape.value(graph.aligned.unwrap()));
+            w("/tmp/py/s8.f32", tape.value(*graph.stages.last().unwrap()));
+            for k in 0..9 {
+                w(&format!("/tmp/py/st{k}.f32"), tape.value(graph.stages[k]));
+                w(
+                    &format!("/tmp/py/sy{k}.f32"),
+                    tape.value(graph.symmetric[k]),
+                );
+            }
+        }
+        let keep: Vec<Var> = graph
+            .stages
+            .iter()
+            .copied()
+            .chain(graph.pair.iter().map(|p| p.1))
+            .collect();
         let mut grads = tape.backward(losses.total, &keep);
         run.compare_activation_gradients(&graph, &network.config, &mut grads);
-        leaves.iter().map(|&leaf| grads.take(leaf)).collect::<Vec<_>>()
+        leaves
+            .iter()
+            .map(|&leaf| grads.take(leaf))
+            .collect::<Vec<_>>()
     };
     run.compare_gradients(&network.parameters, &grads);
-    let config = AdamConfig { weight_decay: 0.0, ..AdamConfig::default() };
+    let config = AdamConfig {
+        weight_decay: 0.0,
+        ..AdamConfig::default()
+    };
     let mut adam = Adam::new(config, values.iter().map(Vec::len));
     adam.step(RATE, &mut values, &grads);
     run.compare_adam(&network.parameters, &values);
@@ -196,9 +251,17 @@ struct Run<'a> {
 /// `‖a - b‖ / ‖b‖`, or `‖a‖` where `b` is zero.
 fn relative_l2(a: &[f32], b: &[f32]) -> f64 {
     let square = |v: f64| v * v;
-    let difference: f64 = a.iter().zip(b).map(|(a, b)| square(f64::from(*a) - f64::from(*b))).sum();
+    let difference: f64 = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| square(f64::from(*a) - f64::from(*b)))
+        .sum();
     let norm: f64 = b.iter().map(|b| square(f64::from(*b))).sum();
-    let error = if norm > 0.0 { (difference / norm).sqrt() } else { difference.sqrt() };
+    let error = if norm > 0.0 {
+        (difference / norm).sqrt()
+    } else {
+        difference.sqrt()
+    };
     if error.is_nan() { f64::INFINITY } else { error }
 }
 
@@ -215,13 +278,19 @@ fn channels_first(values: &[f32], channels: usize) -> Vec<f32> {
 
 impl Run<'_> {
     fn compare(&mut self, name: &str, ours: &[f32], tolerance: f64) {
-        let Some(golden) = self.golden.find(name) else { return };
+        let Some(golden) = self.golden.find(name) else {
+            return;
+        };
         let relative_l2 = if golden.len() == ours.len() {
             relative_l2(ours, golden)
         } else {
             f64::INFINITY
         };
-        self.tensors.push(Comparison { name: name.to_owned(), relative_l2, tolerance });
+        self.tensors.push(Comparison {
+            name: name.to_owned(),
+            relative_l2,
+            tolerance,
+        });
     }
 
     fn compare_forward(&mut self, tape: &Tape<'_, Cpu>, graph: &Graph, config: &ModelConfig) {
@@ -248,7 +317,11 @@ impl Run<'_> {
         let item = MAP_LEN * config.channels;
         let centre = graph.centre_frames[WINDOW_INDEX];
         let feature = &tape.value(graph.features[0])[centre * item..(centre + 1) * item];
-        self.compare("act.win9.feat_center", &channels_first(feature, config.channels), forward);
+        self.compare(
+            "act.win9.feat_center",
+            &channels_first(feature, config.channels),
+            forward,
+        );
         for &(name, var) in &graph.pair {
             self.compare_pairs(&format!("act.win9.{name}"), tape.value(var), forward);
         }
@@ -257,16 +330,24 @@ impl Run<'_> {
         }
         for &(name, var) in &graph.tail {
             let map = &tape.value(var)[WINDOW_INDEX * item..(WINDOW_INDEX + 1) * item];
-            self.compare(&format!("act.win9.{name}"), &channels_first(map, config.channels), forward);
+            self.compare(
+                &format!("act.win9.{name}"),
+                &channels_first(map, config.channels),
+                forward,
+            );
         }
     }
 
     /// Compares as many of the window's pairs as the golden tensor holds.
     fn compare_pairs(&mut self, name: &str, ours: &[f32], tolerance: f64) {
-        let Some((shape, _)) = self.golden.tensors.get(name) else { return };
+        let Some((shape, _)) = self.golden.tensors.get(name) else {
+            return;
+        };
         let (pairs, channels) = (shape[0], shape[1]);
         let item = MAP_LEN * channels;
-        let Some(part) = ours.get(FIRST_PAIR * item..(FIRST_PAIR + pairs) * item) else { return };
+        let Some(part) = ours.get(FIRST_PAIR * item..(FIRST_PAIR + pairs) * item) else {
+            return;
+        };
         self.compare(name, &channels_first(part, channels), tolerance);
     }
 
@@ -277,7 +358,11 @@ impl Run<'_> {
         let sum: f32 = stages.iter().sum();
         self.compare("loss.constraint_weighted", &[0.1 * sum], FORWARD_TOLERANCE);
         if let Some(align) = losses.align {
-            self.compare("loss.align_weighted", &[0.1 * scalar(align)], FORWARD_TOLERANCE);
+            self.compare(
+                "loss.align_weighted",
+                &[0.1 * scalar(align)],
+                FORWARD_TOLERANCE,
+            );
         }
         self.compare("loss.reg", &[scalar(losses.regression)], FORWARD_TOLERANCE);
         self.compare("loss.total", &[scalar(losses.total)], FORWARD_TOLERANCE);
@@ -319,12 +404,18 @@ impl Run<'_> {
     fn compare_adam(&mut self, parameters: &Parameters, values: &[Vec<f32>]) {
         for (tensor, values) in parameters.tensors.iter().zip(values) {
             let name = format!("adam1.{}", tensor.name);
-            let Some(golden) = self.golden.find(&name) else { continue };
+            let Some(golden) = self.golden.find(&name) else {
+                continue;
+            };
             if golden.len() != values.len() || tensor.name == "fcs.0.lambda_step" {
                 continue;
             }
             let step = |after: &[f32]| -> Vec<f32> {
-                after.iter().zip(&tensor.values).map(|(a, b)| a - b).collect()
+                after
+                    .iter()
+                    .zip(&tensor.values)
+                    .map(|(a, b)| a - b)
+                    .collect()
             };
             self.tensors.push(Comparison {
                 relative_l2: relative_l2(&step(values), &step(golden)),
@@ -336,8 +427,16 @@ impl Run<'_> {
 
     fn report(self) -> ParityReport {
         let share = |c: &Comparison| c.relative_l2 / c.tolerance;
-        let worst = self.tensors.iter().max_by(|a, b| share(a).total_cmp(&share(b))).cloned();
+        let worst = self
+            .tensors
+            .iter()
+            .max_by(|a, b| share(a).total_cmp(&share(b)))
+            .cloned();
         let pass = !self.tensors.is_empty() && self.tensors.iter().all(Comparison::pass);
-        ParityReport { pass, worst, tensors: self.tensors }
+        ParityReport {
+            pass,
+            worst,
+            tensors: self.tensors,
+        }
     }
 }

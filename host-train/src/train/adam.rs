@@ -21,7 +21,12 @@ pub struct AdamConfig {
 
 impl Default for AdamConfig {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 1e-5 }
+        Self {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 1e-5,
+        }
     }
 }
 
@@ -44,7 +49,8 @@ const SLICE: usize = 1 << 14;
 impl Adam {
     /// Zero moments for parameters of the given lengths.
     pub fn new(config: AdamConfig, lengths: impl Iterator<Item = usize> + Clone) -> Self {
-        let zeros = |lengths: &mut dyn Iterator<Item = usize>| lengths.map(|n| vec![0.0; n]).collect();
+        let zeros =
+            |lengths: &mut dyn Iterator<Item = usize>| lengths.map(|n| vec![0.0; n]).collect();
         Self {
             config,
             steps: 0,
@@ -60,7 +66,12 @@ impl Adam {
     pub fn step(&mut self, rate: f32, values: &mut [Vec<f32>], grads: &[Option<Vec<f32>>]) {
         assert!(values.len() == self.first.len() && grads.len() == self.first.len());
         self.steps += 1;
-        let AdamConfig { beta1, beta2, epsilon, weight_decay } = self.config;
+        let AdamConfig {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+        } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let correction = |beta: f32| 1.0 - f64::from(beta).powi(steps);
         let step = (f64::from(rate) / correction(beta1)) as f32;

@@ -41,7 +41,12 @@ impl LossConfig {
             LossVariant::Paper => 0.01,
             LossVariant::Released => 0.1,
         };
-        Self { variant, constraint: small, align: small, regression: 1.0 }
+        Self {
+            variant,
+            constraint: small,
+            align: small,
+            regression: 1.0,
+        }
     }
 
     /// Checks the weights.
@@ -56,11 +61,15 @@ impl LossConfig {
         ];
         for (name, weight) in weights {
             if !(weight.is_finite() && weight >= 0.0) {
-                return Err(Error::usage(format!("loss.{name} is {weight}, expected 0 or more")));
+                return Err(Error::usage(format!(
+                    "loss.{name} is {weight}, expected 0 or more"
+                )));
             }
         }
         if self.regression == 0.0 {
-            return Err(Error::usage("loss.regression is 0, expected a positive weight"));
+            return Err(Error::usage(
+                "loss.regression is 0, expected a positive weight",
+            ));
         }
         Ok(())
     }
@@ -109,7 +118,12 @@ impl Losses {
         terms.extend(align);
         weights.extend(align.map(|_| config.align));
         let total = tape.apply(WeightedSum { weights }, &terms);
-        Self { total, constraint, align, regression }
+        Self {
+            total,
+            constraint,
+            align,
+            regression,
+        }
     }
 }
 
@@ -117,12 +131,22 @@ fn constraint<B: Backend>(tape: &mut Tape<'_, B>, graph: &Graph, config: &LossCo
     if config.constraint == 0.0 {
         return Vec::new();
     }
-    assert_eq!(graph.symmetric.len(), graph.stages.len(), "symmetric branch missing");
+    assert_eq!(
+        graph.symmetric.len(),
+        graph.stages.len(),
+        "symmetric branch missing"
+    );
     let terms = graph.symmetric.iter();
     terms
         .map(|&residual| {
             let len = tape.len_of(residual);
-            tape.apply(SquaredError { len, scale: 1.0 / len as f32 }, &[residual])
+            tape.apply(
+                SquaredError {
+                    len,
+                    scale: 1.0 / len as f32,
+                },
+                &[residual],
+            )
         })
         .collect()
 }
@@ -148,6 +172,13 @@ fn align<B: Backend>(
         LossVariant::Released => 1.0 / trajectories as f32,
     };
     let sources = tape.len_of(source) / MAP_LEN;
-    let centre = tape.apply(Gather { index, sources, item: MAP_LEN }, &[source]);
+    let centre = tape.apply(
+        Gather {
+            index,
+            sources,
+            item: MAP_LEN,
+        },
+        &[source],
+    );
     Some(tape.apply(AbsoluteError { len, scale }, &[aligned, centre]))
 }
