@@ -1,12 +1,19 @@
 //! Heap-free core of derefnet: the physics of the sensor and the CSO-mAP metric.
 //!
 //! Everything here is `no_std`, allocates nothing, and gives the same bits on every platform:
-//! transcendental functions come from `libm`, and every reduction has a fixed order.
+//! transcendental functions come from `libm`, and every reduction has a fixed order. No function
+//! panics on any input: slices of the wrong length and values out of range are [`Error`]s.
 //!
 //! Coordinates: `x` is the row axis, `y` the column axis, in low-resolution pixels; pixel centres
 //! are the integers.
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
+pub mod error;
 pub mod metric;
 pub mod physics;
+
+pub use error::{Error, Result};

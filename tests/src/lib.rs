@@ -1,1 +1,4 @@
 //! Shared pieces of the test suites: oracles and tolerances.
+
+pub mod oracle;
+pub mod tolerance;

@@ -1,1 +1,5 @@
-//! To be filled: autograd.
+//! Reverse-mode differentiation.
+
+mod tape;
+
+pub use tape::{Cost, Gradients, Tape, Var};

@@ -1,5 +1,7 @@
 //! The program `derefnet`: one file per command, parsed here and dispatched.
 
+pub mod metric;
+
 /// Options that every command shares.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Common {

@@ -1,1 +1,4 @@
-//! To be filled: eval.
+//! The metric over data sets.
+
+pub mod frames_json;
+pub mod metric;

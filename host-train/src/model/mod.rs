@@ -1,1 +1,13 @@
-//! To be filled: model.
+//! DeRefNet: parameters, their initial values, and the network as operators on a tape.
+
+mod config;
+mod init;
+mod network;
+mod parameters;
+mod physics;
+
+pub use config::{ModelConfig, Preset, TimeConvention};
+pub use init::initialise;
+pub use network::{DeRefNet, Frames, Graph};
+pub use parameters::{Parameter, Parameters};
+pub use physics::Operators;

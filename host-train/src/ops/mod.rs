@@ -1,1 +1,110 @@
-//! To be filled: ops.
+//! Operators of the training engine, one folder each: equation and geometry in `mod.rs`, kernels
+//! per backend beside it.
+//!
+//! Maps are `(n, h, w, c)`: batch, row, column, channel, channels last.
+
+mod arithmetic;
+mod channel_stats;
+mod concat;
+mod conv2d;
+mod data_step;
+mod deform_conv2d;
+mod gather;
+mod group_scale;
+mod loss;
+mod soft_threshold;
+mod time_code;
+
+pub use arithmetic::{Add, Mul, Sub};
+pub use channel_stats::ChannelStats;
+pub use concat::Concat;
+pub use conv2d::{Activation, Conv2d};
+pub use data_step::DataStep;
+pub use deform_conv2d::DeformConv2d;
+pub use gather::Gather;
+pub use group_scale::GroupScale;
+pub use loss::{AbsoluteError, SquaredError, WeightedSum};
+pub use soft_threshold::SoftThreshold;
+pub use time_code::TimeCode;
+
+use crate::backend::Backend;
+
+/// Declares [`Op`]: any operator, as data.
+macro_rules! operators {
+    ($($name:ident),* $(,)?) => {
+        /// Any operator, as data: a backend turns it into kernels.
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs)]
+        pub enum Op {
+            $($name($name)),*
+        }
+
+        $(impl From<$name> for Op {
+            fn from(op: $name) -> Self {
+                Self::$name(op)
+            }
+        })*
+
+        impl Op {
+            /// The operator behind its trait, for a backend that implements all of them.
+            pub fn boxed<B>(self) -> Box<dyn Operator<B>>
+            where
+                B: Backend,
+                $($name: Operator<B> + 'static),*
+            {
+                match self {
+                    $(Self::$name(op) => Box::new(op)),*
+                }
+            }
+        }
+    };
+}
+
+operators!(
+    AbsoluteError,
+    Add,
+    ChannelStats,
+    Concat,
+    Conv2d,
+    DataStep,
+    DeformConv2d,
+    Gather,
+    GroupScale,
+    Mul,
+    SoftThreshold,
+    SquaredError,
+    Sub,
+    TimeCode,
+    WeightedSum,
+);
+
+/// What an operator may read when it computes gradients.
+pub struct Saved<'a, B: Backend> {
+    /// Inputs of the forward pass.
+    pub inputs: &'a [&'a B::Buffer],
+    /// Output of the forward pass.
+    pub output: &'a B::Buffer,
+    /// Gradient of the loss by the output.
+    pub grad: &'a B::Buffer,
+}
+
+/// A differentiable function of buffers, with its geometry.
+pub trait Operator<B: Backend>: Send + Sync {
+    /// Name in profiles and messages.
+    fn name(&self) -> &'static str;
+
+    /// Values in the output.
+    fn output_len(&self) -> usize;
+
+    /// Multiply-adds of the forward pass, by the direct algorithm; 0 for elementwise operators.
+    fn multiply_adds(&self) -> u64 {
+        0
+    }
+
+    /// Overwrites `output`, whose content is unspecified.
+    fn forward(&self, backend: &B, inputs: &[&B::Buffer], output: &mut B::Buffer);
+
+    /// Overwrites each gradient buffer that is present: `grads[i]` belongs to `inputs[i]` and has
+    /// unspecified content; `None` where nobody needs it.
+    fn backward(&self, backend: &B, saved: &Saved<'_, B>, grads: &mut [Option<B::Buffer>]);
+}

@@ -1,0 +1,148 @@
+//! The CPU backend: vector kernels, one worker per core, recycled buffers.
+//!
+//! Work is divided by shape, never by the number of workers, and partial sums are added in a
+//! fixed order; so results have the same bits for any number of threads.
+
+pub mod arch;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use super::Backend;
+use crate::ops::{Op, Operator};
+use arch::Isa;
+
+/// Most parts into which a batch is divided for reductions.
+const PARTS: usize = 16;
+
+/// The processor that runs this program.
+#[derive(Debug)]
+pub struct Cpu {
+    isa: Isa,
+    pool: Mutex<HashMap<usize, Vec<Vec<f32>>>>,
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cpu {
+    /// The fastest instruction set that this processor has.
+    pub fn new() -> Self {
+        Self {
+            isa: Isa::best(),
+            pool: Mutex::default(),
+        }
+    }
+
+    /// A given instruction set, or `None` where the processor lacks it.
+    pub fn with_isa(isa: Isa) -> Option<Self> {
+        Isa::available().contains(&isa).then(|| Self {
+            isa,
+            pool: Mutex::default(),
+        })
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Items per part when a batch of `batch` items is divided for a reduction.
+    pub(crate) fn part_len(batch: usize) -> usize {
+        batch.div_ceil(PARTS).max(1)
+    }
+}
+
+impl Backend for Cpu {
+    type Buffer = Vec<f32>;
+
+    fn kernels(&self, op: Op) -> Box<dyn Operator<Self>> {
+        op.boxed()
+    }
+
+    fn alloc(&self, len: usize) -> Vec<f32> {
+        let mut pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
+        let recycled = pool.get_mut(&len).and_then(Vec::pop);
+        recycled.unwrap_or_else(|| vec![0.0; len])
+    }
+
+    fn recycle(&self, buffer: Vec<f32>) {
+        let mut pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
+        pool.entry(buffer.len()).or_default().push(buffer);
+    }
+
+    fn upload(&self, values: &[f32]) -> Vec<f32> {
+        let mut buffer = self.alloc(values.len());
+        buffer.copy_from_slice(values);
+        buffer
+    }
+
+    fn download(&self, buffer: &Vec<f32>) -> Vec<f32> {
+        buffer.clone()
+    }
+
+    fn accumulate(&self, target: &mut Vec<f32>, addend: &Vec<f32>) {
+        self.for_each_slice(target, |at, target| {
+            let addend = &addend[at..at + target.len()];
+            for (t, a) in target.iter_mut().zip(addend) {
+                *t += a;
+            }
+        });
+    }
+
+    fn fill(&self, target: &mut Vec<f32>, value: f32) {
+        target.fill(value);
+    }
+
+    fn len(&self, buffer: &Vec<f32>) -> usize {
+        buffer.len()
+    }
+}
+
+/// Values handled by one task of an elementwise operator: fits a second-level cache.
+const SLICE: usize = 1 << 16;
+
+impl Cpu {
+    /// Runs `body(start, slice)` over consecutive slices of `out`, in parallel and vectorised.
+    pub(crate) fn for_each_slice(&self, out: &mut [f32], body: impl Fn(usize, &mut [f32]) + Sync) {
+        let isa = self.isa;
+        if out.len() <= SLICE {
+            isa.run(|| body(0, out));
+            return;
+        }
+        out.par_chunks_mut(SLICE)
+            .enumerate()
+            .for_each(|(i, slice)| isa.run(|| body(i * SLICE, slice)));
+    }
+
+    /// Sum of `body(start, end)` over slices of `0..len`, added in order.
+    pub(crate) fn sum_slices(&self, len: usize, body: impl Fn(usize, usize) -> f64 + Sync) -> f64 {
+        let isa = self.isa;
+        let sums: Vec<f64> = (0..len.div_ceil(SLICE))
+            .into_par_iter()
+            .map(|i| isa.run(|| body(i * SLICE, len.min((i + 1) * SLICE))))
+            .collect();
+        sums.iter().sum()
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends a per-thread buffer of `len` values with unspecified content.
+pub(crate) fn with_scratch<R>(len: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = SCRATCH.with_borrow_mut(|pool| pool.pop().unwrap_or_default());
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    let result = body(&mut buffer[..len]);
+    SCRATCH.with_borrow_mut(|pool| pool.push(buffer));
+    result
+}

@@ -1,0 +1,106 @@
+//! `derefnet metric`: the metric alone, on two files.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use derefnet_core::metric::Detection;
+
+use super::Common;
+use crate::eval::frames_json;
+use crate::eval::metric::{FrameResult, Report, evaluate};
+use crate::scene::Target;
+use crate::{Error, Result};
+
+/// Compare detections with the truth: CSO-mAP, APs, Jaccard, RMSE and count accuracy.
+///
+/// Both files are JSON, an array of frames, each an array of three numbers: row and column in
+/// low-resolution pixels, then the score (detections) or the intensity in counts (truth). The
+/// files have equally many frames.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  echo '[[[4.33, 5.0, 231]], []]' > detections.json
+  echo '[[[4.31, 5.02, 235]], []]' > truth.json
+  derefnet metric --detections detections.json --truth truth.json --json")]
+pub struct MetricArgs {
+    /// Answers: per frame an array of [x, y, score].
+    #[arg(long, value_name = "FILE")]
+    pub detections: PathBuf,
+    /// What was there: per frame an array of [x, y, intensity].
+    #[arg(long, value_name = "FILE")]
+    pub truth: PathBuf,
+}
+
+/// Reads both files, evaluates, and prints a table, or with `--json` one object.
+///
+/// # Errors
+/// [`Error::Io`] for a file that cannot be read, [`Error::Format`] naming file, frame, entry, field
+/// and expected value for bad content or differing frame counts.
+pub fn run(args: &MetricArgs, common: &Common) -> Result<()> {
+    let report = evaluate(&read_frames(args)?)?;
+    let text = if common.json {
+        serde_json::to_string(&report).map_err(|error| Error::usage(error.to_string()))?
+    } else {
+        table(&report)
+    };
+    writeln!(std::io::stdout().lock(), "{text}")
+        .map_err(|source| Error::io("standard output", source))
+}
+
+/// Pairs the frames of both files.
+///
+/// # Errors
+/// As [`run`].
+pub fn read_frames(args: &MetricArgs) -> Result<Vec<FrameResult>> {
+    let detections = frames_json::read(&args.detections, "score")?;
+    let truth = frames_json::read(&args.truth, "intensity")?;
+    let (found, expected) = (detections.len(), truth.len());
+    if found != expected {
+        let truth = args.truth.display();
+        let message = format!("number of frames: expected {expected} as in {truth}, got {found}");
+        return Err(Error::format(&args.detections, message));
+    }
+    if found == 0 {
+        let message = "number of frames: expected at least 1, got 0";
+        return Err(Error::format(&args.detections, message));
+    }
+    let pairs = detections.iter().zip(&truth);
+    Ok(pairs
+        .map(|(detections, truth)| FrameResult {
+            detections: detections.iter().map(detection).collect(),
+            truth: truth.iter().map(target).collect(),
+        })
+        .collect())
+}
+
+fn detection(&[x, y, score]: &[f64; 3]) -> Detection {
+    Detection { x, y, score }
+}
+
+fn target(&[x, y, intensity]: &[f64; 3]) -> Target {
+    Target { x, y, intensity }
+}
+
+/// The report as aligned lines for people.
+pub fn table(report: &Report) -> String {
+    let percent = |name: &str, value: f64| format!("{name:<16}{value:>8.2} %\n");
+    let count = |name: &str, value: usize| format!("{name:<16}{value:>8}\n");
+    let rmse = report
+        .rmse_px
+        .map_or_else(|| "none".to_owned(), |rmse| format!("{rmse:.4}"));
+    [
+        percent("CSO-mAP", report.cso_map),
+        percent("AP 0.05 px", report.ap05),
+        percent("AP 0.10 px", report.ap10),
+        percent("AP 0.15 px", report.ap15),
+        percent("AP 0.20 px", report.ap20),
+        percent("AP 0.25 px", report.ap25),
+        percent("Jaccard", report.jaccard),
+        percent("count accuracy", report.count_accuracy),
+        format!("{:<16}{rmse:>8} px\n", "RMSE"),
+        count("frames", report.frames),
+        count("detections", report.detections),
+        count("targets", report.targets).trim_end().to_owned(),
+    ]
+    .concat()
+}

@@ -1,0 +1,104 @@
+//! Sizes and conventions of a network.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// What the position code counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeConvention {
+    /// Frames within the window, 0..4: a stream without beginning has an answer.
+    Window,
+    /// Frames since the start of the trajectory, 0..19, as the authors' code does.
+    Trajectory,
+}
+
+/// Named sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// The published network.
+    Paper,
+    /// The same blocks, small enough for a microcontroller.
+    Edge,
+}
+
+/// Sizes and conventions of a network; frames are 11×11 and maps 33×33.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Unfolded ISTA stages (`K`).
+    pub stages: usize,
+    /// Channels of every hidden map; even.
+    pub channels: usize,
+    /// Residual blocks of the tail.
+    pub residual_blocks: usize,
+    /// What the position code counts.
+    pub time: TimeConvention,
+    /// Counts that equal 1 inside the network. The published network uses 1; a scale near the
+    /// targets' intensity lets biases and thresholds learn as fast as kernels.
+    pub intensity_scale: f32,
+}
+
+impl ModelConfig {
+    /// Sizes of a preset.
+    pub fn preset(preset: Preset) -> Self {
+        let paper = Self {
+            stages: 9,
+            channels: 32,
+            residual_blocks: 5,
+            time: TimeConvention::Window,
+            intensity_scale: 100.0,
+        };
+        match preset {
+            Preset::Paper => paper,
+            Preset::Edge => Self {
+                stages: 3,
+                channels: 16,
+                residual_blocks: 3,
+                ..paper
+            },
+        }
+    }
+
+    /// The published network exactly as released: raw counts, time within the trajectory.
+    pub fn released() -> Self {
+        Self {
+            time: TimeConvention::Trajectory,
+            intensity_scale: 1.0,
+            ..Self::preset(Preset::Paper)
+        }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the field and what it must be.
+    pub fn validate(&self) -> Result<()> {
+        let bound = |name: &str, value: usize, low: usize, high: usize| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(Error::usage(format!(
+                "model.{name} is {value}, expected {low}..={high}"
+            )))
+        };
+        bound("stages", self.stages, 1, 64)?;
+        bound("channels", self.channels, 2, 256)?;
+        bound("residual_blocks", self.residual_blocks, 0, 64)?;
+        if !self.channels.is_multiple_of(2) {
+            return Err(Error::usage(format!(
+                "model.channels is {}, expected even",
+                self.channels
+            )));
+        }
+        if !(self.intensity_scale.is_finite() && self.intensity_scale > 0.0) {
+            return Err(Error::usage(format!(
+                "model.intensity_scale is {}, expected a positive number",
+                self.intensity_scale
+            )));
+        }
+        Ok(())
+    }
+}

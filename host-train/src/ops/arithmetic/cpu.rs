@@ -1,0 +1,80 @@
+//! Elementwise arithmetic on the CPU.
+
+use super::{Add, Mul, Sub};
+use crate::backend::cpu::Cpu;
+use crate::ops::{Operator, Saved};
+
+/// `out = f(a, b)`, element by element.
+fn zip_into(cpu: &Cpu, a: &[f32], b: &[f32], out: &mut [f32], f: impl Fn(f32, f32) -> f32 + Sync) {
+    cpu.for_each_slice(out, |at, out| {
+        let (a, b) = (&a[at..at + out.len()], &b[at..at + out.len()]);
+        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *o = f(a, b);
+        }
+    });
+}
+
+impl Operator<Cpu> for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn output_len(&self) -> usize {
+        self.len
+    }
+
+    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+        zip_into(cpu, inputs[0], inputs[1], output, |a, b| a + b);
+    }
+
+    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+        for grad in grads.iter_mut().flatten() {
+            grad.copy_from_slice(saved.grad);
+        }
+    }
+}
+
+impl Operator<Cpu> for Sub {
+    fn name(&self) -> &'static str {
+        "sub"
+    }
+
+    fn output_len(&self) -> usize {
+        self.len
+    }
+
+    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+        zip_into(cpu, inputs[0], inputs[1], output, |a, b| a - b);
+    }
+
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+        if let Some(da) = &mut grads[0] {
+            da.copy_from_slice(saved.grad);
+        }
+        if let Some(db) = &mut grads[1] {
+            zip_into(cpu, saved.grad, saved.grad, db, |g, _| -g);
+        }
+    }
+}
+
+impl Operator<Cpu> for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn output_len(&self) -> usize {
+        self.len
+    }
+
+    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+        zip_into(cpu, inputs[0], inputs[1], output, |a, b| a * b);
+    }
+
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+        for (grad, other) in grads.iter_mut().zip([saved.inputs[1], saved.inputs[0]]) {
+            if let Some(grad) = grad {
+                zip_into(cpu, saved.grad, other, grad, |g, o| g * o);
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Naive `f64` twins of what the project computes: written from the definition, never optimised.
+
+pub mod metric;

@@ -1,0 +1,15 @@
+//! Every numeric threshold of the suites, each with its reason.
+
+/// Per cent, between two orders of summing an AP: a few hundred terms of at most 1, times 100.
+pub const AP_SUMMATION: f64 = 1e-10;
+
+/// Pixels, between two orders of summing squared distances below 0.07 px².
+pub const RMSE_SUMMATION: f64 = 1e-12;
+
+/// Per cent. Targets on a lattice that fills a cell evenly: the share of its points inside a circle
+/// misses the circle's area by far less than this; the printed ceiling has two decimals.
+pub const RECALL_CEILING: f64 = 0.1;
+
+/// Per cent, for AP under random ranking of 40,000 detections. At the head of the ranking the
+/// envelope follows random runs of hits; that excess falls with the root of the count.
+pub const RANDOM_RANKING: f64 = 0.4;
