@@ -4,6 +4,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`atomic`] | files written whole or not at all |
 //! | [`rng`] | the one portable random generator |
 //! | [`scene`] | trajectories of point sources, clutter, noise, rendering |
 //! | [`dataset`] | splits, on-disk layouts, loaders |
@@ -14,6 +15,7 @@
 //! | [`plot`] | figures |
 //! | [`cli`] | the program `derefnet` |
 
+pub mod atomic;
 pub mod autograd;
 pub mod backend;
 pub mod cli;
