@@ -15,6 +15,8 @@
 //! | [`plot`] | figures |
 //! | [`cli`] | the program `derefnet` |
 
+#![deny(clippy::print_stdout)]
+
 pub mod atomic;
 pub mod autograd;
 pub mod backend;
