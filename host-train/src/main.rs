@@ -1,3 +1,7 @@
 //! The program `derefnet`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(derefnet::cli::run(std::env::args_os()))
+}
