@@ -23,6 +23,7 @@ pub mod output;
 pub mod progress;
 
 pub mod metric;
+pub mod simulate;
 
 /// Options that every command shares.
 #[derive(Clone, Debug, clap::Args)]

@@ -12,7 +12,7 @@ pub const FILE_NAME: &str = "manifest.json";
 /// Name and version of this document's format.
 pub const FORMAT: &str = "derefnet-dataset-1";
 /// Most trajectories of one split; larger counts in a manifest are taken for damage.
-const MOST: u64 = 10_000_000;
+pub const MOST: u64 = 10_000_000;
 
 /// How the files of a data set are arranged.
 #[derive(
