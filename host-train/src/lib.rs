@@ -4,6 +4,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`atomic`] | files written whole or not at all |
 //! | [`rng`] | the one portable random generator |
 //! | [`scene`] | trajectories of point sources, clutter, noise, rendering |
 //! | [`dataset`] | splits, on-disk layouts, loaders |
@@ -15,6 +16,9 @@
 //! | [`raster`] | grey PNG files |
 //! | [`cli`] | the program `derefnet` |
 
+#![deny(clippy::print_stdout)]
+
+pub mod atomic;
 pub mod autograd;
 pub mod backend;
 pub mod cli;

@@ -1,6 +1,29 @@
-//! The program `derefnet`: one file per command, parsed here and dispatched.
+//! The program `derefnet`: one file per command, parsed and dispatched here.
+//!
+//! A command `x` is a file `x.rs` with `XArgs` (derives `clap::Args`) and
+//! `pub fn run(args: &XArgs, common: &Common) -> Result<()>`; it joins with one line in
+//! [`Command`], which holds its help and its example, and one in [`Command::run`].
+//!
+//! Commands: `demo` (also without arguments), `unmix`, `simulate`, `train`, `eval`, `metric`,
+//! `parity`, `quantize`, `export`, `info`, `methods`, `benchmark`, `report`.
+//!
+//! Answers go to standard output through [`output`], progress to standard error through
+//! [`progress`]. Exit codes: 0 done, 1 a failed check or evaluation, 2 bad usage or bad input,
+//! 130 interrupted.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::{Error, Result};
+
+pub mod input;
+pub mod interrupt;
+pub mod output;
+pub mod progress;
 
 pub mod metric;
+pub mod simulate;
 
 /// Options that every command shares.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,4 +37,116 @@ pub struct Common {
     /// Worker threads; 0 means one per core. Results do not depend on it.
     #[arg(long, global = true, default_value_t = 0)]
     pub threads: usize,
+}
+
+/// Finds closely spaced infrared targets that melt into one blob on the sensor.
+#[derive(Debug, clap::Parser)]
+#[command(name = "derefnet", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Every command, in the order of the help.
+///
+/// Each variant reads `#[command(after_help = "Example:\n  derefnet x …")] X(x::XArgs)`; a test
+/// holds every command to its example.
+#[derive(Debug, clap::Subcommand)]
+enum Command {}
+
+impl Command {
+    /// Hands over to the command's file.
+    fn run(&self, _common: &Common) -> Result<()> {
+        match *self {}
+    }
+}
+
+/// Runs the main job, as if `demo` had been asked for.
+fn run_default(_common: &Common) -> Result<()> {
+    Err(Error::usage("no command given; see derefnet --help"))
+}
+
+/// Parses `args` (program name first), does the work and gives the exit code.
+///
+/// Errors are printed on standard error.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(stop) => {
+            // Help and version come this way too; a reader that left early is no failure.
+            let _ = stop.print();
+            return u8::try_from(stop.exit_code()).unwrap_or(2);
+        }
+    };
+    match execute(&cli) {
+        Ok(()) => 0,
+        Err(error) => {
+            output::complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn execute(cli: &Cli) -> Result<()> {
+    start_pool(cli.common.threads)?;
+    interrupt::install()?;
+    match &cli.command {
+        Some(command) => command.run(&cli.common),
+        None => run_default(&cli.common),
+    }
+}
+
+/// More threads than this is a slip of the keyboard, and starting them would stall the machine.
+const MAX_THREADS: usize = 1024;
+
+/// Starts the worker pool, so that a machine out of threads is an error and not a panic later.
+fn start_pool(threads: usize) -> Result<()> {
+    if threads > MAX_THREADS {
+        return Err(Error::usage(format!(
+            "--threads: {threads}, expected 0 to {MAX_THREADS}"
+        )));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|source| Error::usage(format!("--threads: cannot start the workers: {source}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn code(args: &[&str]) -> u8 {
+        run(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn clap_accepts_the_definition() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let after = command.get_after_help().map(ToString::to_string);
+            let wanted = format!("derefnet {name}");
+            assert!(
+                after.is_some_and(|text| text.contains(&wanted)),
+                "{name} lacks an example"
+            );
+        }
+    }
+
+    #[test]
+    fn exit_codes_of_parsing() {
+        assert_eq!(code(&["derefnet", "--help"]), 0);
+        assert_eq!(code(&["derefnet", "--version"]), 0);
+        assert_eq!(code(&["derefnet", "no-such-command"]), 2);
+        assert_eq!(code(&["derefnet", "--threads", "many"]), 2);
+        assert_eq!(code(&["derefnet", "--threads", "1000000"]), 2);
+    }
 }

@@ -2,9 +2,20 @@
 
 use crate::scene::{ClutterConfig, targets};
 use crate::{Error, Result};
+use std::path::Path;
 
 /// How targets lie around their reference point.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrangement {
     /// The paper's rules: distinct directions, 0.3 px, a reference point on a line, quadratic or arc.
@@ -69,6 +80,15 @@ impl SceneConfig {
     /// Largest value of the container, `2^bits - 1`.
     pub fn full_scale(&self) -> i32 {
         (1 << self.bits) - 1
+    }
+
+    /// Reads options from a TOML file; they are not validated yet.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Format`] for bad TOML or an unknown field.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
+        toml::from_str(&text).map_err(|error| Error::format(path, error.to_string()))
     }
 
     /// Checks every field.
