@@ -22,7 +22,7 @@ const WIDTH: f32 = 680.0;
 const HEIGHT: f32 = 250.0;
 const LEFT: f32 = 92.0;
 const RIGHT: f32 = 30.0;
-const TOP: f32 = 74.0;
+const TOP: f32 = 48.0;
 const BETWEEN: f32 = 118.0;
 const BOTTOM: f32 = 60.0;
 
@@ -38,7 +38,7 @@ pub fn draw(path: &Path, losses: &[(u64, f64)], validations: &[Validation]) -> R
     let last = steps
         .chain(validations.iter().map(|result| result.step))
         .max();
-    let span = (0.0, last.unwrap_or(1).max(1) as f64);
+    let span = (0.0, last.unwrap_or(0).max(10) as f64);
     let loss_area = ((LEFT, TOP), (LEFT + WIDTH, TOP + HEIGHT));
     draw_losses(&mut canvas, loss_area, span, losses);
     let area = ((LEFT, lower), (LEFT + WIDTH, lower + HEIGHT));
@@ -198,7 +198,7 @@ mod tests {
             })
             .collect();
         let size = check_picture("training", |path| draw(path, &losses(), &validations));
-        assert_eq!(size, (802, 752));
+        assert_eq!(size, (802, 726));
     }
 
     #[test]
