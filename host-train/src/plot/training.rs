@@ -88,6 +88,9 @@ fn draw_losses(canvas: &mut Canvas, area: (Point, Point), span: (f64, f64), loss
     heading(canvas, &axes, "Training loss");
 }
 
+/// Picks one curve's value out of a validation.
+type ValueOf = fn(&Validation) -> f64;
+
 fn draw_validations(
     canvas: &mut Canvas,
     area: (Point, Point),
@@ -100,7 +103,7 @@ fn draw_validations(
         vertical: Axis::linear((-1.0, 102.0), "validation, %"),
     };
     axes.grid(canvas);
-    let series: [(fn(&Validation) -> f64, Rgb); 2] = [
+    let series: [(ValueOf, Rgb); 2] = [
         (|result| result.cso_map, BLUE),
         (|result| result.ap25, VERMILION),
     ];
@@ -129,6 +132,10 @@ fn curve(canvas: &mut Canvas, axes: &Axes, points: &[(f64, f64)], pen: Pen) {
         .map(|&(step, value)| axes.at(step, value))
         .collect();
     canvas.line(&points, pen);
+    // A single point has no line to see.
+    if let [only] = points[..] {
+        canvas.disc(only, 3.5, pen.colour);
+    }
     canvas.clip(None);
 }
 

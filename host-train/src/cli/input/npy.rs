@@ -16,6 +16,7 @@ pub fn read(path: &Path) -> Result<Array4<f32>> {
 }
 
 fn decode(path: &Path, bytes: &[u8]) -> Result<Array4<f32>> {
+    plausible(path, bytes)?;
     let mut rest = bytes;
     let header = NpyHeader::from_reader(&mut rest)
         .map_err(|source| Error::format(path, format!("header: {source}")))?;
@@ -27,6 +28,31 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<Array4<f32>> {
         Order::Fortran => Array4::from_shape_vec(shape.f(), values),
     };
     laid_out.map_err(|source| Error::format(path, format!("shape {shape:?}: {source}")))
+}
+
+/// Longest header text looked at; NumPy writes 118 bytes for any array that fits here.
+const MAX_HEADER: usize = 1024;
+/// With no more digits than this in the header, the product of all sizes fits 64 bits.
+const MAX_DIGITS: usize = 18;
+
+/// Refuses headers that would overflow the parser's stack or arithmetic.
+fn plausible(path: &Path, bytes: &[u8]) -> Result<()> {
+    let (length, start) = match *bytes {
+        [_, _, _, _, _, _, 1, _, a, b, ..] => (usize::from(u16::from_le_bytes([a, b])), 10),
+        [_, _, _, _, _, _, _, _, a, b, c, d, ..] => (u32::from_le_bytes([a, b, c, d]) as usize, 12),
+        _ => return Err(Error::format(path, "header: it ends early")),
+    };
+    if length > MAX_HEADER {
+        let message = format!("header: {length} bytes, expected at most {MAX_HEADER}");
+        return Err(Error::format(path, message));
+    }
+    let text = bytes[start..].iter().take(length);
+    let digits = text.filter(|byte| byte.is_ascii_digit()).count();
+    if digits > MAX_DIGITS {
+        let message = format!("header: {digits} digits, expected at most {MAX_DIGITS}");
+        return Err(Error::format(path, message));
+    }
+    Ok(())
 }
 
 fn shape(path: &Path, header: &NpyHeader) -> Result<[usize; 4]> {

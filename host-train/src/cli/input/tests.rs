@@ -414,6 +414,34 @@ fn damaged_arrays_are_errors_and_never_panics() {
             assert_eq!(sequences[0].frames.dim(), (5, 11, 11));
         }
     }
-    let huge = String::from_utf8_lossy(&whole[..data]).into_owned();
-    assert!(huge.contains("(5, 11, 11"));
+}
+
+/// An `.npy` file of version 2 with `text` as its header and no values.
+fn npy_with_header(text: &str) -> Vec<u8> {
+    let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
+    bytes.extend((text.len() as u32).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes
+}
+
+#[test]
+fn hostile_headers_are_refused() {
+    let with_shape = |shape: &str| {
+        let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        npy_complaint(&npy_with_header(&text))
+    };
+    let overflow = with_shape("(4294967296, 4294967296, 11)");
+    assert!(
+        overflow.contains("digits, expected at most 18"),
+        "{overflow}"
+    );
+    let large = with_shape("(99999, 9999, 9999)");
+    assert!(large.contains("0 bytes of values, expected"), "{large}");
+    let deep = with_shape(&"(".repeat(900));
+    assert!(deep.contains("header"), "{deep}");
+    let long = with_shape(&" ".repeat(2000));
+    assert!(long.contains("expected at most 1024"), "{long}");
+    let mut claims = npy_with_header("");
+    claims[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(npy_complaint(&claims).contains("expected at most 1024"));
 }
