@@ -32,7 +32,8 @@ pub struct InputArgs {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Centre of the 11x11 region in larger frames: ROW,COL once for all frames or once per frame
-    /// (repeat the option or separate by ';'), or 'auto' to follow the brightest blob.
+    /// (repeat the option or separate by ';'), or 'auto' to follow the brightest blob. Moved inside
+    /// where it would cross the border.
     #[arg(long, value_name = "ROW,COL|auto", value_delimiter = ';')]
     pub at: Vec<At>,
 }

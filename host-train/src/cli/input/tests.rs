@@ -445,3 +445,28 @@ fn hostile_headers_are_refused() {
     claims[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(npy_complaint(&claims).contains("expected at most 1024"));
 }
+
+#[test]
+fn options_parse_as_documented() {
+    use clap::Parser;
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        input: InputArgs,
+    }
+    let parse = |args: &[&str]| Program::try_parse_from([&["unmix"], args].concat());
+    let input = parse(&["a.png", "--at", "40,52;41,53", "--at", "42,54", "b.png"])
+        .unwrap()
+        .input;
+    assert_eq!(
+        input.paths,
+        [PathBuf::from("a.png"), PathBuf::from("b.png")]
+    );
+    assert_eq!(input.at, [[40, 52], [41, 53], [42, 54]].map(At::Centre));
+    assert_eq!(
+        parse(&["--at", "auto", "dir"]).unwrap().input.at,
+        [At::Auto]
+    );
+    assert!(parse(&[]).is_err());
+    assert!(parse(&["dir", "--at", "here"]).is_err());
+}
