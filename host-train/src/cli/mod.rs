@@ -24,6 +24,7 @@ pub mod progress;
 
 pub mod metric;
 pub mod simulate;
+pub mod train;
 
 /// Options that every command shares.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,12 +55,30 @@ struct Cli {
 /// Each variant reads `#[command(after_help = "Example:\n  derefnet x …")] X(x::XArgs)`; a test
 /// holds every command to its example.
 #[derive(Debug, clap::Subcommand)]
-enum Command {}
+enum Command {
+    /// Make a data set by the SeqCSIST rules.
+    #[command(
+        after_help = "Example:\n  derefnet simulate --out data --trajectories 200 --layout seqcsist"
+    )]
+    Simulate(simulate::SimulateArgs),
+    /// Train a network.
+    #[command(after_help = "Example:\n  derefnet train --preset edge --out runs/edge --minutes 60")]
+    Train(train::TrainArgs),
+    /// Compute CSO-mAP of detections against the truth.
+    #[command(
+        after_help = "Example:\n  derefnet metric --detections found.json --truth truth.json"
+    )]
+    Metric(metric::MetricArgs),
+}
 
 impl Command {
     /// Hands over to the command's file.
-    fn run(&self, _common: &Common) -> Result<()> {
-        match *self {}
+    fn run(&self, common: &Common) -> Result<()> {
+        match self {
+            Self::Simulate(args) => simulate::run(args, common),
+            Self::Train(args) => train::run(args, common),
+            Self::Metric(args) => metric::run(args, common),
+        }
     }
 }
 
