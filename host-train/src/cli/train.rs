@@ -36,16 +36,6 @@ pub struct TrainArgs {
     /// Continue the run in --out from its checkpoint.
     #[arg(long, conflicts_with_all = ["config", "preset"])]
     pub resume: bool,
-    /// Where to compute.
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub backend: BackendKind,
-}
-
-/// Where to compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum BackendKind {
-    /// This machine's processor.
-    Cpu,
 }
 
 /// Trajectories of an epoch: the published training split.

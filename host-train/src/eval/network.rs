@@ -1,14 +1,23 @@
 //! A network over trajectories: maps, grid readout, metric.
 
 use derefnet_core::metric::{Detection, GRID_THRESHOLD, MapShape, grid_detections};
-use derefnet_core::physics::{MAP_LEN, WINDOW};
+use derefnet_core::physics::{FRAME_LEN, MAP_LEN, RATIO, WINDOW};
 
 use super::metric::FrameResult;
 use crate::autograd::Tape;
 use crate::backend::Backend;
-use crate::model::{DeRefNet, Frames};
+use crate::model::{DeRefNet, Frames, TimeConvention};
 use crate::scene::{Target, Trajectory};
 use crate::{Error, Result};
+
+/// Frames handled at once: a trajectory of the training data.
+const PIECE: usize = 20;
+
+/// Standard deviation per axis of a target about the centre of its cell, were it anywhere in the
+/// cell with equal probability, pixels: the uncertainty of the grid readout.
+pub fn grid_sigma() -> f64 {
+    1.0 / (RATIO as f64 * 12f64.sqrt())
+}
 
 /// A network with its parameters on a backend.
 pub struct Inference<'a, B: Backend> {
@@ -31,25 +40,45 @@ impl<'a, B: Backend> Inference<'a, B> {
 
     /// Maps of all windows of `frames`, counts, `(windows, 1089)`.
     pub fn maps(&self, frames: &Frames) -> Vec<f32> {
-        maps(self.network, self.backend, &self.values, frames)
+        let mut tape = Tape::new(self.backend);
+        let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
+        let graph = self
+            .network
+            .forward(self.backend, &mut tape, &leaves, frames, false);
+        let output = graph.output.map_or_else(Vec::new, |v| tape.download(v));
+        output
+            .iter()
+            .map(|v| v * self.network.config.intensity_scale)
+            .collect()
     }
-}
 
-/// Maps of all windows of `frames` for parameters that lie on the backend, counts.
-pub fn maps<B: Backend>(
-    network: &DeRefNet,
-    backend: &B,
-    values: &[B::Buffer],
-    frames: &Frames,
-) -> Vec<f32> {
-    let mut tape = Tape::new(backend);
-    let leaves = DeRefNet::leaves(&mut tape, values, false);
-    let graph = network.forward(backend, &mut tape, &leaves, frames, false);
-    let output = graph.output.map_or_else(Vec::new, |v| tape.download(v));
-    output
-        .iter()
-        .map(|v| v * network.config.intensity_scale)
-        .collect()
+    /// Maps of all windows of one sequence of any length, `(windows, 1089)`, in pieces that bound
+    /// the memory.
+    ///
+    /// # Errors
+    /// If the network counts time within the trajectory and the sequence is longer than the 20
+    /// frames it was made for.
+    pub fn sequence_maps(&self, counts: &[f32]) -> Result<Vec<f32>> {
+        let length = counts.len() / FRAME_LEN;
+        if self.network.config.time == TimeConvention::Trajectory && length > PIECE {
+            return Err(Error::usage(format!(
+                "the sequence has {length} frames, but this model counts time within trajectories \
+                 of {PIECE}"
+            )));
+        }
+        let mut maps = Vec::new();
+        let mut first = 0;
+        while first + WINDOW <= length {
+            let last = (first + PIECE).min(length);
+            let piece = counts[first * FRAME_LEN..last * FRAME_LEN].to_vec();
+            maps.extend(self.maps(&Frames {
+                counts: piece,
+                length: last - first,
+            }));
+            first = last + 1 - WINDOW;
+        }
+        Ok(maps)
+    }
 }
 
 /// The frames of trajectories of equal length as one batch.
@@ -90,15 +119,13 @@ pub fn read_grid(map: &[f32]) -> Result<Vec<Detection>> {
 /// # Errors
 /// If a map holds a value that is not finite, or `tick`, called after each trajectory, fails.
 pub fn grid_results<B: Backend>(
-    network: &DeRefNet,
-    backend: &B,
-    values: &[B::Buffer],
+    inference: &Inference<'_, B>,
     trajectories: &[Trajectory],
     mut tick: impl FnMut() -> Result<()>,
 ) -> Result<Vec<FrameResult>> {
     let mut results = Vec::new();
     for trajectory in trajectories {
-        let maps = maps(network, backend, values, &batch([trajectory]));
+        let maps = inference.maps(&batch([trajectory]));
         for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
             results.push(FrameResult {
                 detections: read_grid(map)?,

@@ -94,9 +94,14 @@ impl Tensors {
     /// Reads all f32 tensors and the metadata string.
     pub(crate) fn read(path: &Path) -> Result<(Self, Option<String>)> {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        Self::parse(path, &bytes)
+    }
+
+    /// Reads all f32 tensors and the metadata string of a file's content.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Self, Option<String>)> {
         let broken = |e| Error::format(path, format!("not a whole safetensors file: {e}"));
-        let file = SafeTensors::deserialize(&bytes).map_err(broken)?;
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
+        let file = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(broken)?;
         let header = metadata
             .metadata()
             .as_ref()
@@ -202,7 +207,16 @@ impl DeRefNet {
     /// # Errors
     /// If the file is damaged, is no model, or a tensor is missing, surplus or not finite.
     pub fn load(path: &Path) -> Result<(Self, Provenance)> {
-        let (mut tensors, header) = Tensors::read(path)?;
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        Self::from_bytes(path, &bytes)
+    }
+
+    /// Reads the content of a model file; `path` appears in messages.
+    ///
+    /// # Errors
+    /// As [`DeRefNet::load`].
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<(Self, Provenance)> {
+        let (mut tensors, header) = Tensors::parse(path, bytes)?;
         let Header { config, provenance } = parse_header(path, header)?;
         config
             .validate()

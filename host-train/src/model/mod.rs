@@ -6,6 +6,7 @@ mod init;
 mod network;
 mod parameters;
 mod physics;
+mod shipped;
 
 pub use config::{ModelConfig, Preset, TimeConvention};
 pub use file::Provenance;

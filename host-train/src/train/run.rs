@@ -15,7 +15,7 @@ use crate::autograd::Tape;
 use crate::backend::cpu::Cpu;
 use crate::dataset::{QinitFrom, qinit};
 use crate::eval::metric::{Report, evaluate};
-use crate::eval::network::{batch, centres, grid_results};
+use crate::eval::network::{Inference, batch, centres, grid_results};
 use crate::model::{DeRefNet, Operators, Provenance, initialise};
 use crate::scene::Trajectory;
 use crate::scene::label::label_map;
@@ -283,14 +283,9 @@ impl Run {
 
     /// Evaluates the present weights on the validation split and keeps them if they are the best.
     fn validate(&mut self) -> Result<Report> {
-        let network = &self.state.network;
-        let results = grid_results(
-            network,
-            &self.backend,
-            &self.values,
-            &self.validation,
-            || Ok(()),
-        )?;
+        self.refresh();
+        let inference = Inference::new(&self.state.network, &self.backend);
+        let results = grid_results(&inference, &self.validation, || Ok(()))?;
         let report = evaluate(&results)?;
         let found = Best {
             step: self.state.step,
@@ -305,7 +300,6 @@ impl Run {
             .is_none_or(|best| found.score() > best.score())
         {
             self.state.best = Some(found);
-            self.refresh();
             let provenance = Provenance {
                 validation: Some([found.cso_map, found.ap25]),
                 ..self.provenance()
