@@ -4,6 +4,7 @@
 //! fixed order; so results have the same bits for any number of threads.
 
 pub mod arch;
+pub(crate) mod packed;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -5,17 +5,13 @@
 
 use rayon::prelude::*;
 
-use super::pack::{Block, blocks, pack, packed_len, unpack};
 use super::{Activation, Conv2d};
 use crate::backend::Backend;
-use crate::backend::cpu::arch::{
-    Gradient, Isa, Rows, Window, forward, forward_narrow, weight_gradient, weight_narrow,
-};
+use crate::backend::cpu::arch::{Isa, Rows, Window};
+use crate::backend::cpu::packed::{Packed, Packing, SLACK, sum_parts};
 use crate::backend::cpu::{Cpu, with_scratch};
 use crate::ops::{Operator, Saved};
 
-/// Wide kernels read whole blocks: room after the last pixel of a bordered map.
-const SLACK: usize = 32;
 /// Rows per pass of the weight gradient: their inputs and gradients stay in the first-level cache.
 const STRIP: usize = 3;
 
@@ -67,6 +63,20 @@ impl Bordered {
 }
 
 impl Conv2d {
+    /// Convolves one bordered map into `out (h, w, channels)`.
+    fn convolve(&self, packed: &Packed, map: &[f32], from: &Bordered, relu: bool, out: &mut [f32]) {
+        let line = out.len() / from.h;
+        for (i, out) in out.chunks_exact_mut(line).enumerate() {
+            packed.row(
+                from.window(self.kernel),
+                &map[i * from.row()..],
+                relu,
+                out,
+                from.w,
+            );
+        }
+    }
+
     fn border(&self) -> usize {
         (self.kernel - 1) / 2
     }
@@ -127,97 +137,9 @@ impl Conv2d {
     }
 }
 
-/// Weights packed for one direction, with the blocks they are packed in.
-struct Packed {
-    blocks: Vec<Block>,
-    weights: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Packed {
-    fn new(isa: Isa, out: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        let blocks = blocks(isa, out, inputs);
-        let mut weights = vec![0.0; packed_len(&blocks, inputs)];
-        pack(&blocks, inputs, &mut weights, weight);
-        Self {
-            blocks,
-            weights,
-            bias: vec![0.0; out + SLACK],
-        }
-    }
-
-    /// Convolves one bordered map into `out (h, w, channels)`.
-    fn run(
-        &self,
-        isa: Isa,
-        map: &[f32],
-        from: &Bordered,
-        kernel: usize,
-        relu: bool,
-        out: &mut [f32],
-    ) {
-        let window = from.window(kernel);
-        let channels = out.len() / (from.h * from.w);
-        let line = from.w * channels;
-        with_scratch(from.w * 16, |padded| {
-            for i in 0..from.h {
-                let x = &map[i * from.row()..];
-                let row = &mut out[i * line..(i + 1) * line];
-                for block in &self.blocks {
-                    let weights = &self.weights[block.start..];
-                    let bias = &self.bias[block.first..];
-                    let target = &mut row[block.first..];
-                    if block.width == 1 {
-                        forward_narrow(
-                            isa, x, &window, weights, bias[0], target, channels, from.w, relu,
-                        );
-                    } else if block.width == block.channels {
-                        forward(
-                            isa,
-                            x,
-                            &window,
-                            weights,
-                            bias,
-                            block.width,
-                            target,
-                            channels,
-                            from.w,
-                            relu,
-                        );
-                    } else {
-                        forward(
-                            isa,
-                            x,
-                            &window,
-                            weights,
-                            bias,
-                            block.width,
-                            padded,
-                            block.width,
-                            from.w,
-                            relu,
-                        );
-                        for (t, p) in target.chunks_mut(channels).zip(padded.chunks(block.width)) {
-                            t[..block.channels].copy_from_slice(&p[..block.channels]);
-                        }
-                    }
-                }
-            }
-        });
-    }
-}
-
-/// Adds the weight gradient of one map to `dw`, packed like `blocks`.
-fn add_weight_gradient(
-    isa: Isa,
-    blocks: &[Block],
-    op: &Conv2d,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-) {
+/// Adds the weight gradient of one map to `dw`.
+fn add_weight_gradient(op: &Conv2d, packing: &Packing, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let (from, to) = (op.bordered(op.input.c), op.bordered(op.out_channels));
-    let window = from.window(op.kernel);
     for first in (0..op.input.h).step_by(STRIP) {
         let rows = Rows {
             rows: STRIP.min(op.input.h - first),
@@ -226,20 +148,8 @@ fn add_weight_gradient(
             dy_row: to.row(),
             dy_pixel: op.out_channels,
         };
-        for block in blocks {
-            let operands = Gradient {
-                x: &x[first * from.row()..],
-                window,
-                dy: &dy[to.at(first) + block.first..],
-                rows,
-            };
-            let dw = &mut dw[block.start..][..block.width * window.inputs()];
-            if block.width == 1 {
-                weight_narrow(isa, &operands, dw);
-            } else {
-                weight_gradient(isa, &operands, block.width, dw);
-            }
-        }
+        let x = &x[first * from.row()..];
+        packing.add_gradient(from.window(op.kernel), x, &dy[to.at(first)..], rows, dw);
     }
 }
 
@@ -268,7 +178,7 @@ impl Conv2d {
         &self,
         isa: Isa,
         saved: &Saved<'_, Cpu>,
-        forward_blocks: &[Block],
+        packing: &Packing,
         transposed: Option<&Packed>,
         part: Part<'_>,
         count: usize,
@@ -294,11 +204,11 @@ impl Conv2d {
                     });
                     if let (Some(dx), Some(packed)) = (&mut dx, transposed) {
                         let dx = &mut dx[item * x_len..(item + 1) * x_len];
-                        packed.run(isa, dy, &to, self.kernel, false, dx);
+                        self.convolve(packed, dy, &to, false, dx);
                     }
                     if !dw.is_empty() {
                         self.fill_input(&saved.inputs[0][n * x_len..(n + 1) * x_len], x);
-                        add_weight_gradient(isa, forward_blocks, self, x, dy, dw);
+                        add_weight_gradient(self, packing, x, dy, dw);
                     }
                     if !db.is_empty() {
                         isa.run(|| add_bias_gradient(self, dy, db));
@@ -324,12 +234,9 @@ impl Operator<Cpu> for Conv2d {
 
     fn forward(&self, backend: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
         let (isa, w) = (backend.isa(), inputs[1]);
-        let mut packed = Packed::new(isa, self.out_channels, self.inputs(), |o, k| {
-            w[self.weight_index(o, k)]
-        });
-        if self.bias {
-            packed.bias[..self.out_channels].copy_from_slice(inputs[2]);
-        }
+        let packing = Packing::new(isa, self.out_channels, self.inputs());
+        let bias = if self.bias { inputs[2].as_slice() } else { &[] };
+        let packed = Packed::new(packing, bias, |o, k| w[self.weight_index(o, k)]);
         let (from, x_len) = (self.bordered(self.input.c), self.input.item());
         let relu = self.activation == Activation::Relu;
         output
@@ -338,7 +245,7 @@ impl Operator<Cpu> for Conv2d {
             .for_each(|(y, x)| {
                 with_scratch(from.len(), |map| {
                     self.fill_input(x, map);
-                    packed.run(isa, map, &from, self.kernel, relu, y);
+                    self.convolve(&packed, map, &from, relu, y);
                 });
                 if self.activation == Activation::Sigmoid {
                     for v in y {
@@ -355,20 +262,17 @@ impl Operator<Cpu> for Conv2d {
         let (dw, rest) = rest.split_at_mut(1);
         let dw = dw[0].as_mut();
         let db = rest.first_mut().and_then(Option::as_mut);
-        let blocks = blocks(isa, self.out_channels, self.inputs());
+        let packing = Packing::new(isa, self.out_channels, self.inputs());
         let transposed = dx.is_some().then(|| {
             let inputs = self.kernel * self.kernel * self.out_channels;
-            Packed::new(isa, self.input.c, inputs, |c, k| {
-                w[self.transposed_index(c, k)]
-            })
+            let packing = Packing::new(isa, self.input.c, inputs);
+            Packed::new(packing, &[], |c, k| w[self.transposed_index(c, k)])
         });
 
         let batch = self.input.n;
         let per_part = Cpu::part_len(batch);
         let parts = batch.div_ceil(per_part);
-        let dw_len = dw
-            .as_ref()
-            .map_or(0, |_| packed_len(&blocks, self.inputs()));
+        let dw_len = dw.as_ref().map_or(0, |_| packing.len());
         let db_len = db.as_ref().map_or(0, |d| d.len());
         let mut partial_dw = backend.alloc(parts * dw_len);
         let mut partial_db = backend.alloc(parts * db_len);
@@ -396,12 +300,12 @@ impl Operator<Cpu> for Conv2d {
             .collect();
         work.into_par_iter().with_max_len(1).for_each(|part| {
             let count = per_part.min(batch - part.first);
-            self.backward_part(isa, saved, &blocks, transposed.as_ref(), part, count);
+            self.backward_part(isa, saved, &packing, transposed.as_ref(), part, count);
         });
 
         if let Some(dw) = dw {
             sum_parts(&mut partial_dw, dw_len);
-            unpack(&blocks, self.inputs(), &partial_dw[..dw_len], |o, k, v| {
+            packing.unpack(&partial_dw[..dw_len], |o, k, v| {
                 dw[self.weight_index(o, k)] = v;
             });
         }
@@ -411,18 +315,5 @@ impl Operator<Cpu> for Conv2d {
         }
         backend.recycle(partial_dw);
         backend.recycle(partial_db);
-    }
-}
-
-/// Adds all parts of length `len` to the first one, in order.
-pub(crate) fn sum_parts(partial: &mut [f32], len: usize) {
-    if len == 0 {
-        return;
-    }
-    let (total, rest) = partial.split_at_mut(len);
-    for part in rest.chunks_exact(len) {
-        for (t, p) in total.iter_mut().zip(part) {
-            *t += p;
-        }
     }
 }

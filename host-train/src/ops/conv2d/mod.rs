@@ -2,8 +2,7 @@
 //!
 //! `y[n,i,j,o] = act(b[o] + Σ_{a,b,c} w[o,c,a,b] · x[n, i+a-p, j+b-p, c])` with `p = (k-1)/2`.
 
-pub(crate) mod cpu;
-pub(crate) mod pack;
+mod cpu;
 
 use crate::tensor::Shape;
 

@@ -5,17 +5,10 @@ use rayon::prelude::*;
 
 use super::{DeformConv2d, TAPS};
 use crate::backend::Backend;
-use crate::backend::cpu::arch::{
-    Gradient, Isa, Rows, Tap, Window, forward, forward_narrow, sample, sample_backward,
-    weight_gradient, weight_narrow,
-};
+use crate::backend::cpu::arch::{Isa, Rows, Tap, Window, sample, sample_backward};
+use crate::backend::cpu::packed::{Packed, Packing, SLACK, sum_parts};
 use crate::backend::cpu::{Cpu, with_scratch};
-use crate::ops::conv2d::cpu::sum_parts;
-use crate::ops::conv2d::pack::{Block, blocks, pack, packed_len, unpack};
 use crate::ops::{Operator, Saved};
-
-/// Wide kernels read whole blocks past the last channel.
-const SLACK: usize = 32;
 
 impl DeformConv2d {
     /// Samples of one pixel: taps × channels.
@@ -46,6 +39,18 @@ impl DeformConv2d {
             target[row - c..].fill(0.0);
         }
         map[(self.input.h + 1) * row..].fill(0.0);
+    }
+
+    /// Copies the inside of a bordered map.
+    fn strip_border(&self, map: &[f32], out: &mut [f32]) {
+        let (row, c, line) = (
+            self.bordered_row(),
+            self.input.c,
+            self.input.w * self.input.c,
+        );
+        for (i, out) in out.chunks_exact_mut(line).enumerate() {
+            out.copy_from_slice(&map[(i + 1) * row + c..][..line]);
+        }
     }
 
     /// Taps of row `i`, from its offsets `(w, 18)`.
@@ -82,77 +87,15 @@ impl DeformConv2d {
         let (tap, c) = (k / self.input.c, k % self.input.c);
         (o * self.input.c + c) * TAPS + tap
     }
-
-    fn column_window(&self) -> Window {
-        Window {
-            runs: 1,
-            run_len: self.inputs(),
-            run_stride: 0,
-            pixel_stride: self.inputs(),
-        }
-    }
-}
-
-/// `rows × inputs` times packed weights, row by row into `out` with `stride`.
-#[allow(clippy::too_many_arguments)]
-fn product(
-    isa: Isa,
-    x: &[f32],
-    window: &Window,
-    blocks: &[Block],
-    packed: &[f32],
-    out: &mut [f32],
-    stride: usize,
-    pixels: usize,
-) {
-    const NO_BIAS: [f32; 32] = [0.0; 32];
-    with_scratch(pixels * 16, |padded| {
-        for block in blocks {
-            let weights = &packed[block.start..];
-            let target = &mut out[block.first..];
-            if block.width == 1 {
-                forward_narrow(isa, x, window, weights, 0.0, target, stride, pixels, false);
-            } else if block.width == block.channels {
-                forward(
-                    isa,
-                    x,
-                    window,
-                    weights,
-                    &NO_BIAS,
-                    block.width,
-                    target,
-                    stride,
-                    pixels,
-                    false,
-                );
-            } else {
-                forward(
-                    isa,
-                    x,
-                    window,
-                    weights,
-                    &NO_BIAS,
-                    block.width,
-                    padded,
-                    block.width,
-                    pixels,
-                    false,
-                );
-                for (t, p) in target.chunks_mut(stride).zip(padded.chunks(block.width)) {
-                    t[..block.channels].copy_from_slice(&p[..block.channels]);
-                }
-            }
-        }
-    });
 }
 
 /// Everything that the backward pass of one map needs and that all maps share.
 struct Plan {
-    /// Output channels, as in the forward product.
-    blocks: Vec<Block>,
-    /// Samples as outputs of the transposed product.
-    sample_blocks: Vec<Block>,
-    transposed: Vec<f32>,
+    isa: Isa,
+    /// Layout of the weight gradient.
+    packing: Packing,
+    /// Weights with the samples as outputs.
+    transposed: Packed,
 }
 
 /// One part of the batch: where its gradients go.
@@ -164,14 +107,7 @@ struct Part<'a> {
 }
 
 impl DeformConv2d {
-    fn forward_item(
-        &self,
-        isa: Isa,
-        packed: (&[Block], &[f32]),
-        x: &[f32],
-        offsets: &[f32],
-        y: &mut [f32],
-    ) {
+    fn forward_item(&self, isa: Isa, packed: &Packed, x: &[f32], offsets: &[f32], y: &mut [f32]) {
         let (w, line) = (self.input.w, self.input.w * self.out_channels);
         let mut taps = vec![Tap::default(); w * TAPS];
         with_scratch(self.bordered_len(), |map| {
@@ -181,16 +117,7 @@ impl DeformConv2d {
                     let offsets = &offsets[i * w * 2 * TAPS..][..w * 2 * TAPS];
                     isa.run(|| self.taps(i, offsets, &mut taps));
                     sample(isa, map, self.input.c, self.bordered_row(), &taps, col);
-                    product(
-                        isa,
-                        col,
-                        &self.column_window(),
-                        packed.0,
-                        packed.1,
-                        y,
-                        self.out_channels,
-                        w,
-                    );
+                    packed.row(self.column_window(), col, false, y, w);
                 }
             });
         });
@@ -198,25 +125,14 @@ impl DeformConv2d {
 
     fn backward_item(
         &self,
-        isa: Isa,
         plan: &Plan,
         (x, offsets, dy): (&[f32], &[f32], &[f32]),
-        (dx, doffsets, dw): (Option<&mut [f32]>, Option<&mut [f32]>, &mut [f32]),
+        (dx, mut doffsets, dw): (Option<&mut [f32]>, Option<&mut [f32]>, &mut [f32]),
     ) {
-        let (w, line, row) = (
-            self.input.w,
-            self.input.w * self.out_channels,
-            self.bordered_row(),
-        );
-        let mut taps = vec![Tap::default(); w * TAPS];
-        let mut positions = vec![[0.0f32; 2]; w * TAPS];
-        let mut doffsets = doffsets;
-        let window = Window {
-            runs: 1,
-            run_len: self.out_channels,
-            run_stride: 0,
-            pixel_stride: self.out_channels,
-        };
+        let (w, row, taps_len) = (self.input.w, self.bordered_row(), self.input.w * TAPS);
+        let line = w * self.out_channels;
+        let mut taps = vec![Tap::default(); taps_len];
+        let mut positions = vec![[0.0f32; 2]; taps_len];
         with_scratch(2 * self.bordered_len(), |maps| {
             with_scratch(2 * w * self.inputs() + line + SLACK, |rows| {
                 let (map, dmap) = maps.split_at_mut(self.bordered_len());
@@ -226,87 +142,68 @@ impl DeformConv2d {
                 dmap.fill(0.0);
                 dline.fill(0.0);
                 for i in 0..self.input.h {
-                    let at = i * w * 2 * TAPS;
-                    let offsets = &offsets[at..at + w * 2 * TAPS];
-                    isa.run(|| self.taps(i, offsets, &mut taps));
+                    let at = i * 2 * taps_len;
+                    let offsets = &offsets[at..at + 2 * taps_len];
+                    plan.isa.run(|| self.taps(i, offsets, &mut taps));
                     dline[..line].copy_from_slice(&dy[i * line..(i + 1) * line]);
-                    let (blocks, packed) = (&plan.sample_blocks, &plan.transposed);
-                    product(isa, dline, &window, blocks, packed, dcol, self.inputs(), w);
-                    sample_backward(
-                        isa,
-                        map,
-                        self.input.c,
-                        row,
-                        &taps,
-                        dcol,
-                        dmap,
-                        col,
-                        &mut positions,
-                    );
+                    plan.transposed
+                        .row(self.gradient_window(), dline, false, dcol, w);
+                    let (c, taps) = (self.input.c, &taps);
+                    sample_backward(plan.isa, map, c, row, taps, dcol, dmap, col, &mut positions);
                     if let Some(doffsets) = &mut doffsets {
-                        let target = &mut doffsets[at..at + w * 2 * TAPS];
-                        for (t, p) in target.chunks_exact_mut(2).zip(&positions) {
-                            t.copy_from_slice(p);
-                        }
+                        doffsets[at..at + 2 * taps_len].copy_from_slice(positions.as_flattened());
                     }
                     if !dw.is_empty() {
-                        self.add_weight_gradient(isa, &plan.blocks, col, dline, dw);
+                        let rows = self.single_row();
+                        plan.packing
+                            .add_gradient(self.column_window(), col, dline, rows, dw);
                     }
                 }
                 if let Some(dx) = dx {
-                    let (c, line) = (self.input.c, self.input.w * self.input.c);
-                    for (i, dx) in dx.chunks_exact_mut(line).enumerate() {
-                        dx.copy_from_slice(&dmap[(i + 1) * row + c..][..line]);
-                    }
+                    self.strip_border(dmap, dx);
                 }
             });
         });
     }
 
-    fn add_weight_gradient(
-        &self,
-        isa: Isa,
-        blocks: &[Block],
-        col: &[f32],
-        dy: &[f32],
-        dw: &mut [f32],
-    ) {
-        let rows = Rows {
+    /// A row of samples as the rows of a matrix product.
+    fn column_window(&self) -> Window {
+        let inputs = self.inputs();
+        Window {
+            runs: 1,
+            run_len: inputs,
+            run_stride: 0,
+            pixel_stride: inputs,
+        }
+    }
+
+    /// A row of output gradients as the rows of a matrix product.
+    fn gradient_window(&self) -> Window {
+        let out = self.out_channels;
+        Window {
+            runs: 1,
+            run_len: out,
+            run_stride: 0,
+            pixel_stride: out,
+        }
+    }
+
+    fn single_row(&self) -> Rows {
+        Rows {
             rows: 1,
             pixels: self.input.w,
             x_row: 0,
             dy_row: 0,
             dy_pixel: self.out_channels,
-        };
-        for block in blocks {
-            let operands = Gradient {
-                x: col,
-                window: self.column_window(),
-                dy: &dy[block.first..],
-                rows,
-            };
-            let dw = &mut dw[block.start..][..block.width * self.inputs()];
-            if block.width == 1 {
-                weight_narrow(isa, &operands, dw);
-            } else {
-                weight_gradient(isa, &operands, block.width, dw);
-            }
         }
     }
 
     fn plan(&self, isa: Isa, w: &[f32]) -> Plan {
-        let sample_blocks = blocks(isa, self.inputs(), self.out_channels);
-        let mut transposed = vec![0.0; packed_len(&sample_blocks, self.out_channels)];
-        pack(
-            &sample_blocks,
-            self.out_channels,
-            &mut transposed,
-            |k, o| w[self.weight_index(o, k)],
-        );
+        let samples = Packing::new(isa, self.inputs(), self.out_channels);
         Plan {
-            blocks: blocks(isa, self.out_channels, self.inputs()),
-            sample_blocks,
-            transposed,
+            isa,
+            packing: Packing::new(isa, self.out_channels, self.inputs()),
+            transposed: Packed::new(samples, &[], |k, o| w[self.weight_index(o, k)]),
         }
     }
 }
@@ -326,19 +223,14 @@ impl Operator<Cpu> for DeformConv2d {
 
     fn forward(&self, backend: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
         let (isa, w) = (backend.isa(), inputs[2]);
-        let blocks = blocks(isa, self.out_channels, self.inputs());
-        let mut packed = vec![0.0; packed_len(&blocks, self.inputs())];
-        pack(&blocks, self.inputs(), &mut packed, |o, k| {
-            w[self.weight_index(o, k)]
-        });
+        let packing = Packing::new(isa, self.out_channels, self.inputs());
+        let packed = Packed::new(packing, &[], |o, k| w[self.weight_index(o, k)]);
         let offsets_len = self.input.pixels() * 2 * TAPS;
         output
             .par_chunks_mut(self.output().item())
             .zip(inputs[0].par_chunks(self.input.item()))
             .zip(inputs[1].par_chunks(offsets_len))
-            .for_each(|((y, x), offsets)| {
-                self.forward_item(isa, (&blocks, &packed), x, offsets, y)
-            });
+            .for_each(|((y, x), offsets)| self.forward_item(isa, &packed, x, offsets, y));
     }
 
     fn backward(&self, backend: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
@@ -353,9 +245,7 @@ impl Operator<Cpu> for DeformConv2d {
         let [dx, doffsets, dw] = grads else {
             unreachable!("three inputs");
         };
-        let dw_len = dw
-            .as_ref()
-            .map_or(0, |_| packed_len(&plan.blocks, self.inputs()));
+        let dw_len = dw.as_ref().map_or(0, |_| plan.packing.len());
         let mut partial = backend.alloc(parts * dw_len);
         partial.fill(0.0);
         let mut dx_parts = dx.as_mut().map(|d| d.chunks_mut(per_part * x_len));
@@ -391,20 +281,15 @@ impl Operator<Cpu> for DeformConv2d {
                 let doffsets = doffsets
                     .as_mut()
                     .map(|d| &mut d[item * offsets_len..(item + 1) * offsets_len]);
-                self.backward_item(isa, &plan, read, (dx, doffsets, &mut *dw));
+                self.backward_item(&plan, read, (dx, doffsets, &mut *dw));
             }
         });
 
         if let Some(dw) = dw {
             sum_parts(&mut partial, dw_len);
-            unpack(
-                &plan.blocks,
-                self.inputs(),
-                &partial[..dw_len],
-                |o, k, v| {
-                    dw[self.weight_index(o, k)] = v;
-                },
-            );
+            plan.packing.unpack(&partial[..dw_len], |o, k, v| {
+                dw[self.weight_index(o, k)] = v;
+            });
         }
         backend.recycle(partial);
     }

@@ -5,12 +5,14 @@
 //! on the shapes and the instruction set alone, never on threads.
 #![allow(unsafe_code)]
 
-mod conv;
 mod deform;
+mod forward;
+mod gradient;
 mod vector;
 
-pub use conv::{Gradient, Rows, Window, forward, forward_narrow, weight_gradient, weight_narrow};
 pub use deform::{Tap, sample, sample_backward};
+pub use forward::{Layer, Window, forward};
+pub use gradient::{Gradient, Rows, weight_gradient};
 
 /// Instruction set of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
