@@ -1,4 +1,5 @@
 //! Shared pieces of the test suites: oracles and tolerances.
 
 pub mod oracle;
+pub mod statistics;
 pub mod tolerance;
