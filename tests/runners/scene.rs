@@ -1,4 +1,8 @@
 //! Every rule of the generator, from its output alone; statistics at significance 0.001.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees tests in #[test] functions only, not in what they share"
+)]
 
 use derefnet::dataset::Split;
 use derefnet::scene::{
