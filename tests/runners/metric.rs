@@ -1,4 +1,8 @@
 //! CSO-mAP against a naive twin, by its properties, at its published ceilings, and from files.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees tests in #[test] functions only, not in what they share"
+)]
 
 use std::path::PathBuf;
 
@@ -11,6 +15,7 @@ use derefnet_core::metric::{
 };
 use derefnet_core::physics::{MAP_LEN, MAP_SIDE, RATIO, cell_of};
 use derefnet_tests::oracle::metric::{Frame, figures};
+use derefnet_tests::strategies::{float, metric_frames, mix, shuffle};
 use derefnet_tests::tolerance::{AP_SUMMATION, RANDOM_RANKING, RECALL_CEILING, RMSE_SUMMATION};
 use proptest::prelude::*;
 
@@ -44,44 +49,6 @@ fn aps(report: &Report) -> [f64; 5] {
     ]
 }
 
-/// Coordinates on a 0.05 px lattice of half a pixel: distances meet δ exactly, and targets tie.
-fn crowded() -> impl Strategy<Value = f64> {
-    (0..=10_u8).prop_map(|step| f64::from(step) * 0.05)
-}
-
-/// Coordinates anywhere in half a pixel.
-fn spread() -> impl Strategy<Value = f64> {
-    0.0..0.5
-}
-
-/// Six scores only, both zeros among them: most detections tie.
-fn tied_score() -> impl Strategy<Value = f64> {
-    prop::sample::select(vec![-1.0, -0.0, 0.0, 70.0, 70.5, 231.0])
-}
-
-fn frames(
-    coordinate: impl Strategy<Value = f64> + Clone,
-    score: impl Strategy<Value = f64>,
-) -> impl Strategy<Value = Vec<Frame>> {
-    let detections = prop::collection::vec((coordinate.clone(), coordinate.clone(), score), 0..9);
-    let targets = prop::collection::vec((coordinate.clone(), coordinate), 0..6);
-    prop::collection::vec((detections, targets), 1..8)
-}
-
-fn any_frames() -> impl Strategy<Value = Vec<Frame>> {
-    prop_oneof![
-        frames(crowded().boxed(), tied_score().boxed()),
-        frames(crowded().boxed(), (0.0..300.0).boxed()),
-        frames(spread().boxed(), tied_score().boxed()),
-        frames(spread().boxed(), (0.0..300.0).boxed()),
-    ]
-}
-
-/// Any bits, NaN and infinities included; finite ones often enough that whole frames pass.
-fn float() -> impl Strategy<Value = f64> {
-    prop_oneof![8 => 0.0..1.0, 2 => any::<f64>(), 1 => prop::num::f64::ANY]
-}
-
 /// Replaces all scores by distinct ones in random order.
 fn distinct_scores(frames: &mut [Frame], seed: u64) {
     let total: usize = frames.iter().map(|(detections, _)| detections.len()).sum();
@@ -93,26 +60,11 @@ fn distinct_scores(frames: &mut [Frame], seed: u64) {
     }
 }
 
-fn shuffle<T>(list: &mut [T], seed: u64) {
-    for last in (1..list.len()).rev() {
-        let pick = mix(seed ^ last as u64) % (last as u64 + 1);
-        list.swap(last, pick as usize);
-    }
-}
-
-/// A well-mixing permutation of 64 bits (the finaliser of SplitMix64: Steele, Lea and Flood 2014).
-fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn agrees_with_the_naive_twin(frames in any_frames()) {
+    fn agrees_with_the_naive_twin(frames in metric_frames()) {
         let (got, expected) = (report(&frames), figures(&frames));
         for (ap, twin) in aps(&got).iter().zip(&expected.ap) {
             prop_assert!((ap - twin).abs() < AP_SUMMATION, "{ap} against {twin}");
@@ -126,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn is_bounded_and_grows_with_the_distance(frames in any_frames()) {
+    fn is_bounded_and_grows_with_the_distance(frames in metric_frames()) {
         let got = report(&frames);
         let aps = aps(&got);
         for figure in aps.iter().chain([&got.cso_map, &got.jaccard, &got.count_accuracy]) {
@@ -140,7 +92,7 @@ proptest! {
 
     /// With distinct scores nothing is left for the list's order to decide, to the last bit.
     #[test]
-    fn order_within_a_frame_is_irrelevant(mut frames in any_frames(), seed: u64) {
+    fn order_within_a_frame_is_irrelevant(mut frames in metric_frames(), seed: u64) {
         distinct_scores(&mut frames, seed);
         let before = report(&frames);
         for (detections, _) in &mut frames {
@@ -149,9 +101,9 @@ proptest! {
         prop_assert_eq!(report(&frames), before);
     }
 
-    /// Ranks matter, not scores: a strictly increasing map of them, exact in floating point, changes no bit.
+    /// Ranks matter, not scores: a strictly increasing map, exact in floating point, changes no bit.
     #[test]
-    fn only_the_order_of_scores_counts(mut frames in any_frames()) {
+    fn only_the_order_of_scores_counts(mut frames in metric_frames()) {
         let before = report(&frames);
         for (_, _, score) in frames.iter_mut().flat_map(|(detections, _)| detections) {
             *score *= 4.0;
@@ -160,7 +112,7 @@ proptest! {
     }
 
     #[test]
-    fn a_weaker_duplicate_never_helps(mut frames in any_frames(), pick: prop::sample::Index) {
+    fn a_weaker_duplicate_never_helps(mut frames in metric_frames(), pick: prop::sample::Index) {
         let crowded: Vec<usize> = (0..frames.len()).filter(|&f| !frames[f].0.is_empty()).collect();
         prop_assume!(!crowded.is_empty());
         let before = report(&frames);
@@ -176,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn exact_answers_score_a_hundred(frames in any_frames(), seed: u64) {
+    fn exact_answers_score_a_hundred(frames in metric_frames(), seed: u64) {
         let mut perfect: Vec<Frame> = frames
             .into_iter()
             .map(|(_, mut targets)| {
@@ -194,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn curves_end_at_the_final_recall_and_never_rise_in_envelope(frames in any_frames()) {
+    fn curves_end_at_the_final_recall_and_never_rise_in_envelope(frames in metric_frames()) {
         let frames = results(&frames);
         let summary = evaluate(&frames).unwrap();
         let curves = precision_recall(&frames).unwrap();

@@ -1,5 +1,6 @@
-//! Shared pieces of the test suites: oracles and tolerances.
+//! Shared pieces of the test suites: oracles, generators and tolerances.
 
 pub mod oracle;
 pub mod statistics;
+pub mod strategies;
 pub mod tolerance;

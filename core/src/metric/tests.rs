@@ -67,6 +67,17 @@ fn average_precision_by_hand() {
     assert_eq!(got.count_accuracy, 1.0);
 }
 
+/// Ranks: miss, hit, hit with two targets. Precision ½ at the first hit lies under the ⅔ that
+/// follows, so AP = ⅔.
+#[test]
+fn the_envelope_lifts_earlier_precision() {
+    let got = scores(&[(
+        &[(9.0, 9.0, 9.0), (1.0, 1.0, 8.0), (3.0, 3.0, 7.0)],
+        &[(1.0, 1.0), (3.0, 3.0)],
+    )]);
+    assert_eq!(got.average_precision, [2.0 / 3.0; 5]);
+}
+
 /// One detection per threshold step: 0.04, 0.08, 0.12, 0.18, 0.22 px off, one target a frame.
 #[test]
 fn each_threshold_admits_its_own_distances() {
@@ -117,6 +128,12 @@ fn ties_fall_to_frame_then_index() {
         (&[(9.0, 9.0, 5.0)], &[]),
     ]);
     assert_eq!(hit_first.average_precision, [1.0; 5]);
+    // By index first, frame 1 would come before the hit at index 1 of frame 0: AP ⅓.
+    let frame = scores(&[
+        (&[(9.0, 9.0, 8.0), (1.0, 1.0, 5.0)], &[(1.0, 1.0)]),
+        (&[(9.0, 9.0, 5.0)], &[]),
+    ]);
+    assert_eq!(frame.average_precision, [0.5; 5]);
     let index = scores(&[(&[(9.0, 9.0, 5.0), (1.0, 1.0, 5.0)], &[(1.0, 1.0)])]);
     assert_eq!(index.average_precision, [0.5; 5]);
 }
@@ -301,7 +318,7 @@ fn grid_cells_from_seventy_counts() {
     ];
     assert_eq!(found, 3);
     for (got, (x, y, score)) in out.iter().zip(expected) {
-        assert!((got.x - x).abs() < 1e-15 * 100.0 && (got.y - y).abs() < 1e-13);
+        assert!((got.x - x).abs() < 1e-13 && (got.y - y).abs() < 1e-13);
         assert_eq!(got.score, score);
     }
 }

@@ -66,8 +66,10 @@ fn rotate(m: &mut [Vec<f64>], p: usize, q: usize) {
     for row in m.iter_mut() {
         (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
     }
-    for k in 0..m.len() {
-        (m[p][k], m[q][k]) = (c * m[p][k] - s * m[q][k], s * m[p][k] + c * m[q][k]);
+    let (first, second) = (m[p].clone(), m[q].clone());
+    for (k, (a, b)) in first.into_iter().zip(second).enumerate() {
+        m[p][k] = c * a - s * b;
+        m[q][k] = s * a + c * b;
     }
 }
 

@@ -118,6 +118,11 @@ impl<'a, B: Backend> Tape<'a, B> {
         }
     }
 
+    /// Values behind `var`.
+    pub fn len_of(&self, var: Var) -> usize {
+        self.backend.len(self.value(var))
+    }
+
     /// Copies the value behind `var` to the host.
     pub fn download(&self, var: Var) -> Vec<f32> {
         self.backend.download(self.value(var))

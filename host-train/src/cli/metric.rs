@@ -104,3 +104,46 @@ pub fn table(report: &Report) -> String {
     ]
     .concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        metric: MetricArgs,
+    }
+
+    #[test]
+    fn both_files_are_required() {
+        let line = ["metric", "--detections", "d.json", "--truth", "t.json"];
+        let parsed = Line::try_parse_from(line).unwrap().metric;
+        assert_eq!(parsed.detections, PathBuf::from("d.json"));
+        assert_eq!(parsed.truth, PathBuf::from("t.json"));
+        assert!(Line::try_parse_from(&line[..3]).is_err());
+        assert!(Line::try_parse_from([line[0], line[3], line[4]]).is_err());
+    }
+
+    #[test]
+    fn a_table_without_matches_says_so() {
+        let frame = FrameResult {
+            detections: vec![detection(&[1.0, 1.0, 80.0])],
+            truth: vec![target(&[8.0, 8.0, 230.0])],
+        };
+        let text = table(&evaluate(&[frame]).unwrap());
+        assert!(
+            text.lines()
+                .any(|line| line == "RMSE                none px"),
+            "{text}"
+        );
+        assert!(
+            text.lines()
+                .any(|line| line == "count accuracy    100.00 %"),
+            "{text}"
+        );
+        assert!(text.ends_with("targets                1"), "{text}");
+    }
+}

@@ -2,3 +2,4 @@
 
 pub mod frames_json;
 pub mod metric;
+pub mod parity;

@@ -51,7 +51,11 @@ impl Operators {
             .zip(frames.par_chunks(FRAME_LEN))
             .for_each(|(map, frame)| {
                 for (m, q) in map.iter_mut().zip(self.qinit.chunks_exact(FRAME_LEN)) {
-                    *m = q.iter().zip(frame).map(|(q, l)| q * l).sum();
+                    *m = q
+                        .iter()
+                        .zip(frame)
+                        .map(|(q, l)| f64::from(*q) * f64::from(*l))
+                        .sum::<f64>() as f32;
                 }
             });
         maps

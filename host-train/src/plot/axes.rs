@@ -59,7 +59,7 @@ fn linear_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     let step = [1.0, 2.0, 5.0, 10.0]
         .into_iter()
         .map(|digit| digit * power)
-        .find(|&step| step >= rough * 0.999)
+        .find(|&step| step >= rough * 0.7)
         .unwrap_or(10.0 * power);
     let slack = 1e-9 * (high - low);
     let first = ((low - slack) / step).ceil() as i64;
@@ -77,15 +77,34 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
             .filter(|value| (low * 0.999..=high * 1.001).contains(value))
             .collect()
     };
-    let tens = within(&[1.0]);
-    if tens.len() >= 3 {
-        return tens;
+    let choices = [within(&[1.0]), within(&[1.0, 2.0, 5.0])];
+    let enough = choices.into_iter().find(|ticks| ticks.len() >= 3);
+    enough.unwrap_or_else(|| linear_ticks(low, high, 4))
+}
+
+impl Axis<'_> {
+    /// Numbers to print at `ticks`.
+    pub fn texts(&self, ticks: &[f64]) -> Vec<String> {
+        match self.scale {
+            Scale::Linear => linear_texts(ticks),
+            Scale::Log => ticks.iter().map(|&tick| log_text(tick)).collect(),
+        }
     }
-    within(&[1.0, 2.0, 5.0])
+}
+
+/// At most three significant digits; plain where that is short.
+fn log_text(tick: f64) -> String {
+    // Rounding drops the binary dust of a product such as 3 × 0.1.
+    let rounded = format!("{tick:.2e}").parse().unwrap_or(tick);
+    if (1e-4..1e5).contains(&rounded) {
+        format!("{rounded}")
+    } else {
+        format!("{rounded:e}")
+    }
 }
 
 /// Shortest decimal text that tells `ticks` apart.
-pub fn tick_texts(ticks: &[f64]) -> Vec<String> {
+fn linear_texts(ticks: &[f64]) -> Vec<String> {
     let size = ticks.iter().fold(0.0f64, |most, tick| most.max(tick.abs()));
     let steps = ticks.windows(2).map(|pair| (pair[1] - pair[0]).abs());
     let step = steps.fold(f64::INFINITY, f64::min).min(size);
@@ -171,7 +190,7 @@ impl Axes<'_> {
     fn number_across(&self, canvas: &mut Canvas) {
         let ((left, _), (right, bottom)) = self.area;
         let ticks = self.horizontal.ticks(self.wanted_across());
-        for (&tick, number) in ticks.iter().zip(tick_texts(&ticks)) {
+        for (&tick, number) in ticks.iter().zip(self.horizontal.texts(&ticks)) {
             let (x, _) = self.at(tick, self.vertical.range.0);
             canvas.line(
                 &[(x, bottom), (x, bottom + 5.0)],
@@ -192,7 +211,7 @@ impl Axes<'_> {
         let ((left, top), (_, bottom)) = self.area;
         let ticks = self.vertical.ticks(self.wanted_up());
         let mut widest = 0.0f32;
-        for (&tick, number) in ticks.iter().zip(tick_texts(&ticks)) {
+        for (&tick, number) in ticks.iter().zip(self.vertical.texts(&ticks)) {
             let (_, y) = self.at(self.horizontal.range.0, tick);
             canvas.line(&[(left - 5.0, y), (left, y)], Pen::new(INK, FRAME_WIDTH));
             canvas.text((left - 8.0, y), &number, text(SMALL, Anchor::End, false));
@@ -219,7 +238,7 @@ mod tests {
 
     #[test]
     fn linear_ticks_are_round_and_inside() {
-        let texts = |range, wanted| tick_texts(&Axis::linear(range, "").ticks(wanted));
+        let texts = |range, wanted| linear_texts(&Axis::linear(range, "").ticks(wanted));
         assert_eq!(
             texts((0.0, 1.0), 5),
             ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
@@ -237,6 +256,9 @@ mod tests {
         let wanted = [0.02, 0.05, 0.1, 0.2];
         assert!(short.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-12));
         assert_eq!(short.len(), wanted.len());
+        assert_eq!(log_ticks(2.4, 3.9), [2.5, 3.0, 3.5]);
+        let texts = [1e-7, 0.002, 3.0 * 0.1, 20.0, 1e6].map(log_text);
+        assert_eq!(texts, ["1e-7", "0.002", "0.3", "20", "1e6"]);
     }
 
     #[test]

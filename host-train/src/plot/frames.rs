@@ -68,7 +68,8 @@ mod tests {
     fn draws_five_and_seven_frames() {
         for count in [5, 7] {
             let frames = window(count);
-            let (width, _) = check_picture("frames", |path| draw(path, frames.view()));
+            let (width, _) =
+                check_picture(&format!("frames-{count}"), |path| draw(path, frames.view()));
             assert_eq!(width, 100 + 256 * count as u32);
         }
     }

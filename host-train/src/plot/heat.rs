@@ -103,7 +103,7 @@ pub fn colour_bar(
     let axis = Axis::linear((colours.low, colours.high), label);
     let ticks = axis.ticks(((height / 50.0) as usize).clamp(2, 8));
     let mut widest = 0.0f32;
-    for (&tick, number) in ticks.iter().zip(super::axes::tick_texts(&ticks)) {
+    for (&tick, number) in ticks.iter().zip(axis.texts(&ticks)) {
         let y = bottom - height * colours.share(tick) as f32;
         canvas.line(&[(right, y), (right + 5.0, y)], pen);
         canvas.text((right + 8.0, y), &number, text(SMALL, Anchor::Start, false));

@@ -41,13 +41,32 @@ pub fn draw(path: &Path, map: ArrayView2<f32>, title: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::testing::{answer, check_picture};
+    use crate::plot::testing::{answer, check_picture, decode};
 
     #[test]
     fn draws_a_map() {
         let map = answer();
         let size = check_picture("map", |path| draw(path, map.view(), "Network map"));
         assert_eq!(size, (712, 634));
+    }
+
+    #[test]
+    fn rows_go_down_and_columns_go_right() {
+        let mut map = ndarray::Array2::<f32>::zeros((33, 33));
+        map[(4, 25)] = 100.0;
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("map.png");
+        draw(&path, map.view(), "").unwrap();
+        let ((width, _), pixels) = decode(&path);
+        // Cells are 16 pixels wide; the figure's margins are LEFT and TOP.
+        let colour = |row: u32, column: u32| {
+            let (x, y) = (LEFT as u32 + 16 * column + 8, TOP as u32 + 16 * row + 8);
+            let start = 3 * (y * width + x) as usize;
+            [pixels[start], pixels[start + 1], pixels[start + 2]]
+        };
+        assert_eq!(colour(4, 25), ColourMap::Inferno.at(1.0));
+        assert_eq!(colour(25, 4), ColourMap::Inferno.at(0.0));
+        assert_eq!(colour(28, 25), ColourMap::Inferno.at(0.0));
     }
 
     #[test]

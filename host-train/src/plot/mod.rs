@@ -1,6 +1,6 @@
 //! Figures as PNG files, one file per figure; nothing but this crate is needed to draw them.
 //!
-//! The font is DejaVu Sans, embedded. `x` is the row axis and points down, `y` the column axis
+//! The font is DejaVu Sans, embedded (`licences/DejaVu.txt`). `x` is the row axis and points down, `y` the column axis
 //! and points right, both in low-resolution pixels whose centres are integers, as in the data.
 //! Every `draw` writes its file whole or not at all (see [`crate::atomic`]).
 

@@ -27,7 +27,7 @@ pub struct Overlay<'a> {
 const SIDE: f32 = 560.0;
 const LEFT: f32 = 80.0;
 const TOP: f32 = 48.0;
-const LEGEND: f32 = 26.0;
+const LEGEND: f32 = 32.0;
 const RIGHT: f32 = 110.0;
 
 /// Radius of a 95 % region of two normal variables, in standard deviations: √5.991.
@@ -52,7 +52,7 @@ pub fn draw(path: &Path, overlay: &Overlay) -> Result<()> {
         )));
     }
     let entries = legend_entries(overlay);
-    let bottom = 62.0 + LEGEND * entries.len() as f32;
+    let bottom = 70.0 + LEGEND * entries.len() as f32;
     let mut canvas = Canvas::new(LEFT + SIDE + RIGHT, TOP + SIDE + bottom)?;
     let area = ((LEFT, TOP), (LEFT + SIDE, TOP + SIDE));
     let colours = Colours::covering(ColourMap::Grey, overlay.frame.iter());
@@ -62,9 +62,9 @@ pub fn draw(path: &Path, overlay: &Overlay) -> Result<()> {
     scale_bar(&mut canvas, &axes);
     colour_bar(&mut canvas, area, 16.0, colours, "counts");
     for (row, (symbol, name)) in entries.iter().enumerate() {
-        let y = TOP + SIDE + 62.0 + LEGEND * row as f32;
-        symbol.draw(&mut canvas, (LEFT + 14.0, y), 1.0);
-        let at = (LEFT + 34.0, y);
+        let y = TOP + SIDE + 70.0 + LEGEND * row as f32;
+        symbol.draw(&mut canvas, (LEFT + 16.0, y), 1.0);
+        let at = (LEFT + 40.0, y);
         canvas.text(at, name, text(LABEL, Anchor::Start, false));
     }
     canvas.save(path)
@@ -86,15 +86,15 @@ pub(super) fn panel(
     };
     cells(canvas, &axes, overlay.frame, 1, colours);
     canvas.clip(Some(area));
+    for mark in overlay.truth.iter().filter(finite) {
+        Symbol::Circle.draw(canvas, axes.at(mark.y, mark.x), size);
+    }
     for (series, &(colour, angle)) in overlay.series.iter().zip(&LOOKS) {
         for mark in series.marks.iter().filter(finite) {
             ellipse(canvas, &axes, mark, colour, size);
             let at = axes.at(mark.y, mark.x);
             Symbol::Cross(colour, angle).draw(canvas, at, size);
         }
-    }
-    for mark in overlay.truth.iter().filter(finite) {
-        Symbol::Circle.draw(canvas, axes.at(mark.y, mark.x), size);
     }
     canvas.clip(None);
     axes
@@ -170,8 +170,8 @@ impl Symbol {
     pub(super) fn draw(self, canvas: &mut Canvas, (x, y): Point, size: f32) {
         match self {
             Self::Circle => {
-                canvas.circle((x, y), 10.0 * size, Pen::new(WHITE, 5.0 * size));
-                canvas.circle((x, y), 10.0 * size, Pen::new(INK, 2.4 * size));
+                canvas.circle((x, y), 13.0 * size, Pen::new(WHITE, 5.0 * size));
+                canvas.circle((x, y), 13.0 * size, Pen::new(INK, 2.4 * size));
             }
             Self::Cross(colour, angle) => {
                 for (rim, pen) in [
@@ -268,7 +268,7 @@ mod tests {
             series: &series,
         };
         let size = check_picture("overlay", |path| draw(path, &overlay));
-        assert_eq!(size, (750, 774));
+        assert_eq!(size, (750, 806));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub fn draw(path: &Path, rows: &[Row], title: &str) -> Result<()> {
     {
         return Err(Error::usage("gallery: no sequences, or one without pixels"));
     }
-    let width = LEFT + 3.0 * ACROSS - 40.0;
+    let width = LEFT + 2.0 * ACROSS + PANEL + 24.0;
     let mut canvas = Canvas::new(width, TOP + DOWN * rows.len() as f32 - 20.0)?;
     let at = (width / 2.0, 24.0);
     canvas.text(at, title, text(TITLE, Anchor::Middle, false));
@@ -141,7 +141,7 @@ mod tests {
         };
         let rows = [row("sequence 17"), row("sequence 18")];
         let size = check_picture("sequence", |path| draw(path, &rows, "Held-out sequences"));
-        assert_eq!(size, (1222, 728));
+        assert_eq!(size, (1120, 728));
     }
 
     #[test]

@@ -105,7 +105,8 @@ pub fn check_picture(name: &str, draw: impl Fn(&Path) -> Result<()>) -> (u32, u3
     size
 }
 
-fn decode(path: &Path) -> ((u32, u32), Vec<u8>) {
+/// Size and RGB bytes of a picture.
+pub fn decode(path: &Path) -> ((u32, u32), Vec<u8>) {
     let file = BufReader::new(File::open(path).unwrap());
     let mut reader = png::Decoder::new(file).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];

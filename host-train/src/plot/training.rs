@@ -22,7 +22,7 @@ const WIDTH: f32 = 680.0;
 const HEIGHT: f32 = 250.0;
 const LEFT: f32 = 92.0;
 const RIGHT: f32 = 30.0;
-const TOP: f32 = 74.0;
+const TOP: f32 = 48.0;
 const BETWEEN: f32 = 118.0;
 const BOTTOM: f32 = 60.0;
 
@@ -38,7 +38,7 @@ pub fn draw(path: &Path, losses: &[(u64, f64)], validations: &[Validation]) -> R
     let last = steps
         .chain(validations.iter().map(|result| result.step))
         .max();
-    let span = (0.0, last.unwrap_or(1).max(1) as f64);
+    let span = (0.0, last.unwrap_or(0).max(10) as f64);
     let loss_area = ((LEFT, TOP), (LEFT + WIDTH, TOP + HEIGHT));
     draw_losses(&mut canvas, loss_area, span, losses);
     let area = ((LEFT, lower), (LEFT + WIDTH, lower + HEIGHT));
@@ -72,7 +72,7 @@ fn draw_losses(canvas: &mut Canvas, area: (Point, Point), span: (f64, f64), loss
         },
     };
     axes.grid(canvas);
-    curve(canvas, &axes, &shown, Pen::new(SKY, 1.0));
+    curve(canvas, &axes, &extremes(&shown), Pen::new(SKY, 1.0));
     curve(
         canvas,
         &axes,
@@ -88,6 +88,9 @@ fn draw_losses(canvas: &mut Canvas, area: (Point, Point), span: (f64, f64), loss
     heading(canvas, &axes, "Training loss");
 }
 
+/// Picks one curve's value out of a validation.
+type ValueOf = fn(&Validation) -> f64;
+
 fn draw_validations(
     canvas: &mut Canvas,
     area: (Point, Point),
@@ -100,7 +103,7 @@ fn draw_validations(
         vertical: Axis::linear((-1.0, 102.0), "validation, %"),
     };
     axes.grid(canvas);
-    let series: [(fn(&Validation) -> f64, Rgb); 2] = [
+    let series: [(ValueOf, Rgb); 2] = [
         (|result| result.cso_map, BLUE),
         (|result| result.ap25, VERMILION),
     ];
@@ -129,6 +132,10 @@ fn curve(canvas: &mut Canvas, axes: &Axes, points: &[(f64, f64)], pen: Pen) {
         .map(|&(step, value)| axes.at(step, value))
         .collect();
     canvas.line(&points, pen);
+    // A single point has no line to see.
+    if let [only] = points[..] {
+        canvas.disc(only, 3.5, pen.colour);
+    }
     canvas.clip(None);
 }
 
@@ -139,12 +146,30 @@ fn running_median(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let end = points.len().min(index + half + 1);
         let near = &points[index.saturating_sub(half)..end];
         let mut values: Vec<f64> = near.iter().map(|&(_, value)| value).collect();
-        values.sort_by(f64::total_cmp);
-        (points[index].0, values[values.len() / 2])
+        let middle = values.len() / 2;
+        let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+        (points[index].0, *median)
     };
     // The picture has fewer columns than a long run has steps.
     let stride = (points.len() / 1000).max(1);
     (0..points.len()).step_by(stride).map(around).collect()
+}
+
+/// Lowest and highest of every group of steps that share a column of the picture, in their order.
+fn extremes(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let group = (points.len() / WIDTH as usize).max(1);
+    if group < 3 {
+        return points.to_vec();
+    }
+    let ends = |group: &[(f64, f64)]| {
+        let by_loss = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
+        let low = group.iter().min_by(by_loss).copied();
+        let high = group.iter().max_by(by_loss).copied();
+        let mut both = [low, high];
+        both.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+        both.into_iter().flatten()
+    };
+    points.chunks(group).flat_map(ends).collect()
 }
 
 fn heading(canvas: &mut Canvas, axes: &Axes, title: &str) {
@@ -198,7 +223,7 @@ mod tests {
             })
             .collect();
         let size = check_picture("training", |path| draw(path, &losses(), &validations));
-        assert_eq!(size, (802, 752));
+        assert_eq!(size, (802, 726));
     }
 
     #[test]
@@ -206,6 +231,18 @@ mod tests {
         check_picture("training-empty", |path| draw(path, &[], &[]));
         let broken = [(0, f64::NAN), (1, 0.0), (2, 3.0), (3, f64::INFINITY)];
         check_picture("training-broken", |path| draw(path, &broken, &[]));
+    }
+
+    #[test]
+    fn long_runs_keep_their_extremes() {
+        let mut points: Vec<(f64, f64)> = (0..1_000_000).map(|i| (f64::from(i), 1.0)).collect();
+        points[654_321].1 = 9.0;
+        points[654_300].1 = 0.2;
+        let few = extremes(&points);
+        assert!(few.len() < 3000);
+        assert!(few.contains(&(654_321.0, 9.0)) && few.contains(&(654_300.0, 0.2)));
+        assert!(few.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        assert_eq!(extremes(&points[..700]).len(), 700);
     }
 
     #[test]

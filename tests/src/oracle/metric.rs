@@ -1,5 +1,7 @@
 //! CSO-mAP by the book: one threshold at a time, every list kept, every maximum searched anew.
 
+use std::cmp::Ordering;
+
 /// One frame: answers `(x, y, score)` and targets `(x, y)`, pixels.
 pub type Frame = (Vec<(f64, f64, f64)>, Vec<(f64, f64)>);
 
@@ -55,6 +57,17 @@ struct Outcome {
     matched: Option<f64>,
 }
 
+/// Larger first; the two zeros are equal.
+fn descending(a: f64, b: f64) -> Ordering {
+    if a > b {
+        Ordering::Less
+    } else if a < b {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    }
+}
+
 /// Outcomes in the order of the frame's list.
 fn match_frame((detections, targets): &Frame, delta: f64) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = detections
@@ -66,7 +79,7 @@ fn match_frame((detections, targets): &Frame, delta: f64) -> Vec<Outcome> {
         .collect();
     let mut visit: Vec<usize> = (0..detections.len()).collect();
     // Stable: among equal scores the list's order remains.
-    visit.sort_by(|&a, &b| outcomes[b].score.partial_cmp(&outcomes[a].score).unwrap());
+    visit.sort_by(|&a, &b| descending(outcomes[a].score, outcomes[b].score));
     let mut taken = vec![false; targets.len()];
     for index in visit {
         let (x, y, _) = detections[index];
@@ -94,7 +107,7 @@ fn average_precision(frames: &[Frame], delta: f64) -> f64 {
         return 0.0;
     }
     // Stable: among equal scores frame order, then the frame's list order, remain.
-    pooled.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap());
+    pooled.sort_by(|a, b| descending(a.score, b.score));
     let mut recall = vec![0.0];
     let mut precision = vec![0.0];
     for last in 0..pooled.len() {

@@ -150,12 +150,13 @@ unsafe fn forward_block<V: Vector, const P: usize, const N: usize, const S: usiz
         let mut w = w;
         for run in 0..window.runs {
             let mut x = x.add(run * window.run_stride);
+            let mut sums = [[V::splat(0.0); N]; P];
             for _ in 0..window.run_len {
                 let mut wv = [V::splat(0.0); N];
                 for (n, v) in wv.iter_mut().enumerate() {
                     *v = V::load(w.add(n * V::LANES));
                 }
-                for (p, row) in acc.iter_mut().enumerate() {
+                for (p, row) in sums.iter_mut().enumerate() {
                     let value = V::splat(*x.add(p * stride));
                     for (a, v) in row.iter_mut().zip(wv) {
                         *a = value.mul_add(v, *a);
@@ -163,6 +164,10 @@ unsafe fn forward_block<V: Vector, const P: usize, const N: usize, const S: usiz
                 }
                 x = x.add(1);
                 w = w.add(N * V::LANES);
+            }
+            // Adding up stretch by stretch keeps the rounding of long sums small.
+            for (total, sum) in acc.iter_mut().flatten().zip(sums.iter().flatten()) {
+                *total = sum.add(*total);
             }
         }
         let floor = V::splat(floor);

@@ -1,0 +1,442 @@
+//! Comparison with golden tensors of the authors' network: forward, backward and Adam's first step.
+//!
+//! Golden files are safetensors with the authors' names (`weight.*`, `act.*`, `grad.*`, `adam1.*`,
+//! `loss.*`), maps channel-first. The reduced form replaces `TDDA.mlp.weight`, whose input is
+//! constant, by its row sums and its gradient by one column.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
+use safetensors::{Dtype, SafeTensors};
+use serde::Serialize;
+
+use crate::autograd::{Tape, Var};
+use crate::backend::cpu::Cpu;
+use crate::model::{DeRefNet, Frames, Graph, ModelConfig, Operators, Parameters};
+use crate::train::{Adam, AdamConfig, LossConfig, LossVariant, Losses};
+use crate::{Error, Result};
+
+/// Largest relative L2 error of a forward tensor or loss.
+pub const FORWARD_TOLERANCE: f64 = 1e-4;
+/// Largest relative L2 error of a gradient.
+pub const GRADIENT_TOLERANCE: f64 = 2e-3;
+/// Share of Adam's first step, relative L2: elements whose gradient is at rounding level may move
+/// the other way.
+pub const ADAM_TOLERANCE: f64 = 5e-2;
+/// Window whose inner tensors golden files hold.
+const WINDOW_INDEX: usize = 7;
+/// Its neighbours' first pair.
+const FIRST_PAIR: usize = 4 * WINDOW_INDEX;
+/// Learning rate of the golden Adam step.
+const RATE: f32 = 1e-4;
+
+/// One compared tensor.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// Name in the golden file.
+    pub name: String,
+    /// `‖ours - golden‖ / ‖golden‖`.
+    pub relative_l2: f64,
+    /// Bound on it.
+    pub tolerance: f64,
+}
+
+impl Comparison {
+    /// Whether the error is within the bound.
+    pub fn pass(&self) -> bool {
+        self.relative_l2 <= self.tolerance
+    }
+}
+
+/// Result of a parity run.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParityReport {
+    /// Whether every tensor is within its tolerance.
+    pub pass: bool,
+    /// The tensor with the largest error relative to its tolerance.
+    pub worst: Option<Comparison>,
+    /// All compared tensors.
+    pub tensors: Vec<Comparison>,
+}
+
+/// A golden file in memory.
+struct Golden<'a> {
+    path: &'a Path,
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+}
+
+impl<'a> Golden<'a> {
+    fn read(path: &'a Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|e| Error::format(path, format!("not a safetensors file: {e}")))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.tensors() {
+            if view.dtype() != Dtype::F32 {
+                let message = format!("tensor '{name}' is {:?}, expected F32", view.dtype());
+                return Err(Error::format(path, message));
+            }
+            let values = view
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b));
+            tensors.insert(name, (view.shape().to_vec(), values.collect()));
+        }
+        Ok(Self { path, tensors })
+    }
+
+    fn find(&self, name: &str) -> Option<&[f32]> {
+        self.tensors.get(name).map(|(_, values)| values.as_slice())
+    }
+
+    /// A tensor that must be there with `len` values.
+    fn need(&self, name: &str, len: usize) -> Result<&[f32]> {
+        let values = self
+            .find(name)
+            .ok_or_else(|| Error::format(self.path, format!("tensor '{name}' is missing")))?;
+        if values.len() != len {
+            let message = format!(
+                "tensor '{name}' has {} values, expected {len}",
+                values.len()
+            );
+            return Err(Error::format(self.path, message));
+        }
+        Ok(values)
+    }
+
+    /// Sizes of the network, read off the weights' shapes.
+    fn config(&self) -> Result<ModelConfig> {
+        let count = |prefix: &str, suffix: &str| {
+            (0..)
+                .take_while(|k| self.tensors.contains_key(&format!("{prefix}{k}{suffix}")))
+                .count()
+        };
+        let feature = "weight.TDDA.feat_extract.0.conv.bias";
+        let channels = self.tensors.get(feature).map(|(_, v)| v.len());
+        let config = ModelConfig {
+            stages: count("weight.fcs.", ".soft_thr"),
+            channels: channels.ok_or_else(|| {
+                Error::format(self.path, format!("tensor '{feature}' is missing"))
+            })?,
+            residual_blocks: count("weight.TDDA.tail_conv.1.", ".conv1.weight"),
+            ..ModelConfig::released()
+        };
+        config
+            .validate()
+            .map_err(|e| Error::format(self.path, e.to_string()))?;
+        Ok(config)
+    }
+
+    fn parameters(&self, config: &ModelConfig) -> Result<Parameters> {
+        let mut parameters = Parameters::zeros(config);
+        for tensor in &mut parameters.tensors {
+            let name = format!("weight.{}", tensor.name);
+            let sums = format!("{name}.rowsum");
+            if self.find(&name).is_none() && self.find(&sums).is_some() {
+                // Only row sums matter: spread each evenly over its row.
+                let sums = self.need(&sums, MAP_LEN)?;
+                for (row, sum) in tensor.values.chunks_exact_mut(MAP_LEN).zip(sums) {
+                    row.fill(sum / MAP_LEN as f32);
+                }
+                continue;
+            }
+            let len = tensor.values.len();
+            tensor.values.copy_from_slice(self.need(&name, len)?);
+        }
+        Ok(parameters)
+    }
+}
+
+/// Compares this project's network with the golden file at `path`.
+///
+/// # Errors
+/// If the file cannot be read or a tensor that the run needs is missing or has a wrong size.
+pub fn parity(path: &Path) -> Result<ParityReport> {
+    let golden = Golden::read(path)?;
+    let config = golden.config()?;
+    let counts = golden
+        .find("input.y")
+        .ok_or_else(|| Error::format(path, "tensor 'input.y' is missing"))?;
+    let length = counts.len() / FRAME_LEN;
+    if length < 16 || counts.len() % FRAME_LEN != 0 {
+        let message = format!(
+            "tensor 'input.y' has {} values, expected 20×121",
+            counts.len()
+        );
+        return Err(Error::format(path, message));
+    }
+    let labels = golden.need("target.x", length * MAP_LEN)?;
+    let labels = labels[2 * MAP_LEN..(length - 2) * MAP_LEN].to_vec();
+    let qinit = golden.need("qinit", MAP_LEN * FRAME_LEN)?.to_vec();
+    let network = DeRefNet {
+        operators: Operators::new(qinit),
+        parameters: golden.parameters(&config)?,
+        config,
+    };
+    let frames = Frames {
+        counts: counts.to_vec(),
+        length,
+    };
+
+    let backend = Cpu::new();
+    let mut values: Vec<Vec<f32>> = network
+        .parameters
+        .tensors
+        .iter()
+        .map(|t| t.values.clone())
+        .collect();
+    let mut run = Run {
+        golden: &golden,
+        tensors: Vec::new(),
+    };
+    let grads = {
+        let mut tape = Tape::new(&backend);
+        let leaves = DeRefNet::leaves(&mut tape, &values, true);
+        let graph = network.forward(&backend, &mut tape, &leaves, &frames, true);
+        let labels = tape.constant(labels);
+        let loss = LossConfig::published(LossVariant::Released);
+        let losses = Losses::record(&mut tape, &graph, labels, 1, &loss);
+        run.compare_forward(&tape, &graph, &network.config);
+        run.compare_losses(&tape, &losses);
+        if std::env::var("DUMP").is_ok() {
+            let w = |n: &str, v: &[f32]| {
+                std::fs::write(
+                    n,
+                    v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
+                )
+                .unwrap()
+            };
+            w("/tmp/py/aligned.f32", tape.value(graph.aligned.unwrap()));
+            w("/tmp/py/s8.f32", tape.value(*graph.stages.last().unwrap()));
+            for k in 0..9 {
+                w(&format!("/tmp/py/st{k}.f32"), tape.value(graph.stages[k]));
+                w(
+                    &format!("/tmp/py/sy{k}.f32"),
+                    tape.value(graph.symmetric[k]),
+                );
+            }
+        }
+        let keep: Vec<Var> = graph
+            .stages
+            .iter()
+            .copied()
+            .chain(graph.pair.iter().map(|p| p.1))
+            .collect();
+        let mut grads = tape.backward(losses.total, &keep);
+        run.compare_activation_gradients(&graph, &network.config, &mut grads);
+        leaves
+            .iter()
+            .map(|&leaf| grads.take(leaf))
+            .collect::<Vec<_>>()
+    };
+    run.compare_gradients(&network.parameters, &grads);
+    let config = AdamConfig {
+        weight_decay: 0.0,
+        ..AdamConfig::default()
+    };
+    let mut adam = Adam::new(config, values.iter().map(Vec::len));
+    adam.step(RATE, &mut values, &grads);
+    run.compare_adam(&network.parameters, &values);
+    Ok(run.report())
+}
+
+struct Run<'a> {
+    golden: &'a Golden<'a>,
+    tensors: Vec<Comparison>,
+}
+
+/// `‖a - b‖ / ‖b‖`, or `‖a‖` where `b` is zero.
+fn relative_l2(a: &[f32], b: &[f32]) -> f64 {
+    let square = |v: f64| v * v;
+    let difference: f64 = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| square(f64::from(*a) - f64::from(*b)))
+        .sum();
+    let norm: f64 = b.iter().map(|b| square(f64::from(*b))).sum();
+    let error = if norm > 0.0 {
+        (difference / norm).sqrt()
+    } else {
+        difference.sqrt()
+    };
+    if error.is_nan() { f64::INFINITY } else { error }
+}
+
+/// Channel-first copy of `maps` maps of `channels` channels.
+fn channels_first(values: &[f32], channels: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(values.len());
+    for map in values.chunks_exact(MAP_LEN * channels) {
+        for c in 0..channels {
+            out.extend(map.iter().skip(c).step_by(channels));
+        }
+    }
+    out
+}
+
+impl Run<'_> {
+    fn compare(&mut self, name: &str, ours: &[f32], tolerance: f64) {
+        let Some(golden) = self.golden.find(name) else {
+            return;
+        };
+        let relative_l2 = if golden.len() == ours.len() {
+            relative_l2(ours, golden)
+        } else {
+            f64::INFINITY
+        };
+        self.tensors.push(Comparison {
+            name: name.to_owned(),
+            relative_l2,
+            tolerance,
+        });
+    }
+
+    fn compare_forward(&mut self, tape: &Tape<'_, Cpu>, graph: &Graph, config: &ModelConfig) {
+        let forward = FORWARD_TOLERANCE;
+        let whole = [
+            ("act.qinit_x", graph.start),
+            ("act.pos_gate", graph.gate),
+            ("act.pos_x", graph.coded),
+            ("out.final", graph.output),
+        ];
+        for (name, var) in whole {
+            if let Some(var) = var {
+                self.compare(name, tape.value(var), forward);
+            }
+        }
+        for (k, (x, sym)) in graph.stages.iter().zip(&graph.symmetric).enumerate() {
+            self.compare(&format!("act.stage{k}.x"), tape.value(*x), forward);
+            self.compare(&format!("act.stage{k}.sym"), tape.value(*sym), forward);
+        }
+        if let Some(stack) = graph.stack {
+            let stack = channels_first(tape.value(stack), derefnet_core::physics::WINDOW);
+            self.compare("act.aligned", &stack, forward);
+        }
+        let item = MAP_LEN * config.channels;
+        let centre = graph.centre_frames[WINDOW_INDEX];
+        let feature = &tape.value(graph.features[0])[centre * item..(centre + 1) * item];
+        self.compare(
+            "act.win9.feat_center",
+            &channels_first(feature, config.channels),
+            forward,
+        );
+        for &(name, var) in &graph.pair {
+            self.compare_pairs(&format!("act.win9.{name}"), tape.value(var), forward);
+        }
+        if let Some(aligned) = graph.aligned {
+            self.compare_pairs("act.win9.conv", tape.value(aligned), forward);
+        }
+        for &(name, var) in &graph.tail {
+            let map = &tape.value(var)[WINDOW_INDEX * item..(WINDOW_INDEX + 1) * item];
+            self.compare(
+                &format!("act.win9.{name}"),
+                &channels_first(map, config.channels),
+                forward,
+            );
+        }
+    }
+
+    /// Compares as many of the window's pairs as the golden tensor holds.
+    fn compare_pairs(&mut self, name: &str, ours: &[f32], tolerance: f64) {
+        let Some((shape, _)) = self.golden.tensors.get(name) else {
+            return;
+        };
+        let (pairs, channels) = (shape[0], shape[1]);
+        let item = MAP_LEN * channels;
+        let Some(part) = ours.get(FIRST_PAIR * item..(FIRST_PAIR + pairs) * item) else {
+            return;
+        };
+        self.compare(name, &channels_first(part, channels), tolerance);
+    }
+
+    fn compare_losses(&mut self, tape: &Tape<'_, Cpu>, losses: &Losses) {
+        let scalar = |var: Var| tape.value(var)[0];
+        let stages: Vec<f32> = losses.constraint.iter().map(|&v| scalar(v)).collect();
+        self.compare("loss.constraint_per_stage", &stages, FORWARD_TOLERANCE);
+        let sum: f32 = stages.iter().sum();
+        self.compare("loss.constraint_weighted", &[0.1 * sum], FORWARD_TOLERANCE);
+        if let Some(align) = losses.align {
+            self.compare(
+                "loss.align_weighted",
+                &[0.1 * scalar(align)],
+                FORWARD_TOLERANCE,
+            );
+        }
+        self.compare("loss.reg", &[scalar(losses.regression)], FORWARD_TOLERANCE);
+        self.compare("loss.total", &[scalar(losses.total)], FORWARD_TOLERANCE);
+    }
+
+    fn compare_activation_gradients(
+        &mut self,
+        graph: &Graph,
+        config: &ModelConfig,
+        grads: &mut crate::autograd::Gradients<Cpu>,
+    ) {
+        for (k, &stage) in graph.stages.iter().enumerate().take(config.stages) {
+            if let Some(grad) = grads.take(stage) {
+                self.compare(&format!("grad_act.stage{k}.x"), &grad, GRADIENT_TOLERANCE);
+            }
+        }
+        for &(name, var) in &graph.pair {
+            if let Some(grad) = grads.take(var) {
+                self.compare_pairs(&format!("grad_act.win9.{name}"), &grad, GRADIENT_TOLERANCE);
+            }
+        }
+    }
+
+    fn compare_gradients(&mut self, parameters: &Parameters, grads: &[Option<Vec<f32>>]) {
+        for (tensor, grad) in parameters.tensors.iter().zip(grads) {
+            let Some(grad) = grad else { continue };
+            // Φ·Q_init = I: the first stage's data step does nothing, its gradient is rounding.
+            if tensor.name == "fcs.0.lambda_step" {
+                continue;
+            }
+            self.compare(&format!("grad.{}", tensor.name), grad, GRADIENT_TOLERANCE);
+            if tensor.name == "TDDA.mlp.weight" {
+                let column: Vec<f32> = grad.iter().step_by(MAP_LEN).copied().collect();
+                self.compare("grad.TDDA.mlp.weight.column", &column, GRADIENT_TOLERANCE);
+            }
+        }
+    }
+
+    fn compare_adam(&mut self, parameters: &Parameters, values: &[Vec<f32>]) {
+        for (tensor, values) in parameters.tensors.iter().zip(values) {
+            let name = format!("adam1.{}", tensor.name);
+            let Some(golden) = self.golden.find(&name) else {
+                continue;
+            };
+            if golden.len() != values.len() || tensor.name == "fcs.0.lambda_step" {
+                continue;
+            }
+            let step = |after: &[f32]| -> Vec<f32> {
+                after
+                    .iter()
+                    .zip(&tensor.values)
+                    .map(|(a, b)| a - b)
+                    .collect()
+            };
+            self.tensors.push(Comparison {
+                relative_l2: relative_l2(&step(values), &step(golden)),
+                tolerance: ADAM_TOLERANCE,
+                name,
+            });
+        }
+    }
+
+    fn report(self) -> ParityReport {
+        let share = |c: &Comparison| c.relative_l2 / c.tolerance;
+        let worst = self
+            .tensors
+            .iter()
+            .max_by(|a, b| share(a).total_cmp(&share(b)))
+            .cloned();
+        let pass = !self.tensors.is_empty() && self.tensors.iter().all(Comparison::pass);
+        ParityReport {
+            pass,
+            worst,
+            tensors: self.tensors,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Adam with coupled L2 (Kingma and Ba 2015; weight decay is added to the gradient).
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::cpu::arch::Isa;
+
+/// Constants of Adam; the learning rate comes with every step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamConfig {
+    /// Decay of the first moment, default 0.9.
+    pub beta1: f32,
+    /// Decay of the second moment, default 0.999.
+    pub beta2: f32,
+    /// Added to the root of the second moment, default 1e-8.
+    pub epsilon: f32,
+    /// Times the parameter, added to its gradient; published 1e-5.
+    pub weight_decay: f32,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        Self {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 1e-5,
+        }
+    }
+}
+
+/// Moments of every parameter, and the steps taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adam {
+    /// Constants.
+    pub config: AdamConfig,
+    /// Steps taken.
+    pub steps: u64,
+    /// First moments, one buffer per parameter.
+    pub first: Vec<Vec<f32>>,
+    /// Second moments, one buffer per parameter.
+    pub second: Vec<Vec<f32>>,
+}
+
+/// Values updated by one task.
+const SLICE: usize = 1 << 14;
+
+impl Adam {
+    /// Zero moments for parameters of the given lengths.
+    pub fn new(config: AdamConfig, lengths: impl Iterator<Item = usize> + Clone) -> Self {
+        let zeros =
+            |lengths: &mut dyn Iterator<Item = usize>| lengths.map(|n| vec![0.0; n]).collect();
+        Self {
+            config,
+            steps: 0,
+            first: zeros(&mut lengths.clone()),
+            second: zeros(&mut lengths.clone()),
+        }
+    }
+
+    /// One step: moves `values[i]` along `grads[i]`; a missing gradient leaves its parameter as is.
+    ///
+    /// # Panics
+    /// If lengths differ from those given at creation.
+    pub fn step(&mut self, rate: f32, values: &mut [Vec<f32>], grads: &[Option<Vec<f32>>]) {
+        assert!(values.len() == self.first.len() && grads.len() == self.first.len());
+        self.steps += 1;
+        let AdamConfig {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+        } = self.config;
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let correction = |beta: f32| 1.0 - f64::from(beta).powi(steps);
+        let step = (f64::from(rate) / correction(beta1)) as f32;
+        let root = correction(beta2).sqrt() as f32;
+        let isa = Isa::best();
+        let moments = self.first.iter_mut().zip(&mut self.second);
+        for ((value, grad), (m, v)) in values.iter_mut().zip(grads).zip(moments) {
+            let Some(grad) = grad else { continue };
+            assert!(grad.len() == value.len() && m.len() == value.len());
+            let slices = value.par_chunks_mut(SLICE).zip(grad.par_chunks(SLICE));
+            let moments = m.par_chunks_mut(SLICE).zip(v.par_chunks_mut(SLICE));
+            slices.zip(moments).for_each(|((w, g), (m, v))| {
+                isa.run(|| {
+                    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                        let g = g + weight_decay * *w;
+                        *m = beta1 * *m + (1.0 - beta1) * g;
+                        *v = beta2 * *v + (1.0 - beta2) * g * g;
+                        *w -= step * *m / (v.sqrt() / root + epsilon);
+                    }
+                });
+            });
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The training loss `β · constraint + γ · align + ζ · regression` (SeqCSIST, Eq. 22–25).
+
+use derefnet_core::physics::MAP_LEN;
+use serde::{Deserialize, Serialize};
+
+use crate::autograd::{Tape, Var};
+use crate::backend::Backend;
+use crate::model::Graph;
+use crate::ops::{AbsoluteError, Gather, SquaredError, WeightedSum};
+use crate::{Error, Result};
+
+/// Which reading of the three terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LossVariant {
+    /// The paper's: means over all values; alignment towards the position-coded centre map.
+    Paper,
+    /// The released code's: alignment summed over windows, neighbours and cells, towards the centre
+    /// map before the position code; regression summed over windows.
+    Released,
+}
+
+/// Weights of the loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossConfig {
+    /// How the terms are normalised.
+    pub variant: LossVariant,
+    /// `β`, of the mean square of the symmetric residuals, summed over stages.
+    pub constraint: f32,
+    /// `γ`, of the distance between aligned maps and centre map.
+    pub align: f32,
+    /// `ζ`, of the squared distance to the label map.
+    pub regression: f32,
+}
+
+impl LossConfig {
+    /// Published weights of a variant: 0.01, 0.01, 1 (Table 1, group A), or the code's 0.1, 0.1, 1.
+    pub fn published(variant: LossVariant) -> Self {
+        let small = match variant {
+            LossVariant::Paper => 0.01,
+            LossVariant::Released => 0.1,
+        };
+        Self {
+            variant,
+            constraint: small,
+            align: small,
+            regression: 1.0,
+        }
+    }
+
+    /// Checks the weights.
+    ///
+    /// # Errors
+    /// If one is negative or not finite, or the regression weight is zero.
+    pub fn validate(&self) -> Result<()> {
+        let weights = [
+            ("constraint", self.constraint),
+            ("align", self.align),
+            ("regression", self.regression),
+        ];
+        for (name, weight) in weights {
+            if !(weight.is_finite() && weight >= 0.0) {
+                return Err(Error::usage(format!(
+                    "loss.{name} is {weight}, expected 0 or more"
+                )));
+            }
+        }
+        if self.regression == 0.0 {
+            return Err(Error::usage(
+                "loss.regression is 0, expected a positive weight",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The loss on a tape, with its unweighted terms.
+#[derive(Clone, Debug)]
+pub struct Losses {
+    /// Weighted sum: the root of the backward pass.
+    pub total: Var,
+    /// Mean square of the symmetric residual of each stage; empty where its weight is zero.
+    pub constraint: Vec<Var>,
+    /// Alignment term; `None` where its weight is zero.
+    pub align: Option<Var>,
+    /// Regression term.
+    pub regression: Var,
+}
+
+impl Losses {
+    /// Records the loss of `graph` against `labels (windows, 1089)`, in the network's units, for
+    /// `trajectories` trajectories.
+    ///
+    /// # Panics
+    /// If `graph` has no symmetric residuals though `config.constraint` is positive.
+    pub fn record<B: Backend>(
+        tape: &mut Tape<'_, B>,
+        graph: &Graph,
+        labels: Var,
+        trajectories: usize,
+        config: &LossConfig,
+    ) -> Self {
+        let windows = graph.centre_frames.len();
+        let len = windows * MAP_LEN;
+        let output = graph.output.unwrap_or(labels);
+        let scale = match config.variant {
+            LossVariant::Paper => 1.0 / len as f32,
+            LossVariant::Released => 1.0 / (MAP_LEN * trajectories) as f32,
+        };
+        let regression = tape.apply(SquaredError { len, scale }, &[output, labels]);
+        let mut terms = vec![regression];
+        let mut weights = vec![config.regression];
+        let constraint = constraint(tape, graph, config);
+        terms.extend(&constraint);
+        weights.extend(vec![config.constraint; constraint.len()]);
+        let align = align(tape, graph, trajectories, config);
+        terms.extend(align);
+        weights.extend(align.map(|_| config.align));
+        let total = tape.apply(WeightedSum { weights }, &terms);
+        Self {
+            total,
+            constraint,
+            align,
+            regression,
+        }
+    }
+}
+
+fn constraint<B: Backend>(tape: &mut Tape<'_, B>, graph: &Graph, config: &LossConfig) -> Vec<Var> {
+    if config.constraint == 0.0 {
+        return Vec::new();
+    }
+    assert_eq!(
+        graph.symmetric.len(),
+        graph.stages.len(),
+        "symmetric branch missing"
+    );
+    let terms = graph.symmetric.iter();
+    terms
+        .map(|&residual| {
+            let len = tape.len_of(residual);
+            tape.apply(
+                SquaredError {
+                    len,
+                    scale: 1.0 / len as f32,
+                },
+                &[residual],
+            )
+        })
+        .collect()
+}
+
+fn align<B: Backend>(
+    tape: &mut Tape<'_, B>,
+    graph: &Graph,
+    trajectories: usize,
+    config: &LossConfig,
+) -> Option<Var> {
+    let (aligned, coded, last) = (graph.aligned?, graph.coded?, *graph.stages.last()?);
+    if config.align == 0.0 {
+        return None;
+    }
+    let (source, index) = match config.variant {
+        LossVariant::Paper => (coded, &graph.centres),
+        LossVariant::Released => (last, &graph.centre_frames),
+    };
+    let index: Vec<usize> = index.iter().flat_map(|&i| [i; 4]).collect();
+    let len = index.len() * MAP_LEN;
+    let scale = match config.variant {
+        LossVariant::Paper => 1.0 / len as f32,
+        LossVariant::Released => 1.0 / trajectories as f32,
+    };
+    let sources = tape.len_of(source) / MAP_LEN;
+    let centre = tape.apply(
+        Gather {
+            index,
+            sources,
+            item: MAP_LEN,
+        },
+        &[source],
+    );
+    Some(tape.apply(AbsoluteError { len, scale }, &[aligned, centre]))
+}
