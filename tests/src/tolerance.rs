@@ -13,3 +13,19 @@ pub const RECALL_CEILING: f64 = 0.1;
 /// Per cent, for AP under random ranking of 40,000 detections. At the head of the ranking the
 /// envelope follows random runs of hits; that excess falls with the root of the count.
 pub const RANDOM_RANKING: f64 = 0.4;
+
+/// Counts, between the closed form of a frame and numeric integration: Simpson's rule with strips of
+/// 1/200 px leaves h⁴/180 · max|f⁗| = 1.3e-10 of each target's at most 1,000 counts, on two axes.
+pub const RENDERING: f64 = 1e-5;
+
+/// Pixels, of coordinates near 10 that a few additions have passed through.
+pub const COORDINATE: f64 = 1e-13;
+
+/// Pixels, of third differences of such coordinates; the flattest arc's are above 1e-7.
+pub const THIRD_DIFFERENCE: f64 = 1e-12;
+
+/// Relative error of a circle's radius from points that rise 0.009 px above their chord.
+pub const RADIUS: f64 = 1e-9;
+
+/// `Φ Q_init` against the identity, in `f64` with `Z Zᵀ` conditioned around 10⁷.
+pub const QINIT_IDENTITY: f64 = 1e-9;

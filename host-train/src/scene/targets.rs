@@ -201,3 +201,29 @@ fn ring(count: u32, rng: &mut Rng) -> Vec<Mover> {
     });
     core::iter::once(still((0.0, 0.0))).chain(around).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_resort_is_separated_and_inside_the_disc() {
+        for stream in 0..20 {
+            let movers = ring(8, &mut Rng::new(1, *b"ring-tst", stream));
+            for (k, mover) in movers.iter().enumerate() {
+                let (x, y) = mover.offset;
+                assert!(x * x + y * y <= FREE_RADIUS * FREE_RADIUS);
+                let others = movers[..k].iter();
+                assert!(others.copied().all(|other| mover.clears(other, MAX_FRAMES)));
+            }
+        }
+    }
+
+    #[test]
+    fn one_round_of_tries_almost_always_places_eight() {
+        let placed = |stream| try_movers(8, 20, &mut Rng::new(2, *b"ring-tst", stream)).is_some();
+        let failures = (0..500).filter(|&stream| !placed(stream)).count();
+        // With 64 rounds, a failure rate of one half would still reach the ring once in 10¹⁹.
+        assert!(failures < 250, "{failures} of 500");
+    }
+}

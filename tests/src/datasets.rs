@@ -1,0 +1,68 @@
+//! Small data sets on disk, for the suites that read and spoil them.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees tests in #[test] functions only, not in what they share"
+)]
+
+use derefnet::Result;
+use derefnet::dataset::{self, Counts, Layout, Manifest};
+use derefnet::scene::{SceneConfig, generate};
+use std::path::{Path, PathBuf};
+use tempfile::{TempDir, tempdir};
+
+/// Trajectories of every small data set.
+pub const COUNTS: Counts = Counts {
+    train: 3,
+    val: 1,
+    test: 2,
+};
+
+/// Noise around zero, so that the PNG layout needs its pedestal.
+pub fn noisy() -> SceneConfig {
+    SceneConfig {
+        noise: [1.0, 5.0],
+        pedestal: 64,
+        frames: 6,
+        ..SceneConfig::default()
+    }
+}
+
+/// Describes a small data set.
+pub fn manifest(layout: Layout, config: SceneConfig) -> Manifest {
+    Manifest::new(layout, 9, config, COUNTS)
+}
+
+/// Writes what the manifest describes.
+///
+/// # Errors
+/// As [`dataset::write`].
+pub fn write(dir: &Path, manifest: &Manifest) -> Result<()> {
+    let source = |split, index| generate(&manifest.config, manifest.seed, split, index);
+    dataset::write(dir, manifest, &source, &|_| Ok(()))
+}
+
+/// A written data set; the folder goes when the first value does.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn written(layout: Layout, config: SceneConfig) -> (TempDir, PathBuf) {
+    let scratch = tempdir().expect("a scratch folder");
+    let dir = scratch.path().join("set");
+    write(&dir, &manifest(layout, config)).expect("a data set");
+    (scratch, dir)
+}
+
+/// Asserts an error whose message holds all `words`.
+///
+/// # Panics
+/// If the result is no error, or its message lacks one of them.
+#[track_caller]
+pub fn refused<T>(result: Result<T>, words: &[&str]) {
+    let Err(error) = result else {
+        panic!("accepted, expected an error with {words:?}")
+    };
+    let message = error.to_string();
+    for word in words {
+        assert!(message.contains(word), "'{word}' is not in: {message}");
+    }
+}
