@@ -19,6 +19,8 @@ pub struct Progress {
     unit: &'static str,
     total: u64,
     done: AtomicU64,
+    /// Units that were done before this start; they took no time of it.
+    before: u64,
     start: Instant,
     terminal: bool,
     screen: Mutex<Screen>,
@@ -34,13 +36,19 @@ struct Screen {
 impl Progress {
     /// Starts counting to `total` `unit`s (plural, as "frames"); total 0 means not known.
     pub fn new(label: impl Into<String>, unit: &'static str, total: u64) -> Self {
+        Self::resumed(label, unit, total, 0)
+    }
+
+    /// As [`Progress::new`], with `before` units done by an earlier run.
+    pub fn resumed(label: impl Into<String>, unit: &'static str, total: u64, before: u64) -> Self {
         let terminal = io::stderr().is_terminal();
         let next = if terminal { Duration::ZERO } else { LOG_PAUSE };
         Self {
             label: label.into(),
             unit,
             total,
-            done: AtomicU64::new(0),
+            done: AtomicU64::new(before),
+            before,
             start: Instant::now(),
             terminal,
             screen: Mutex::new(Screen {
@@ -90,7 +98,7 @@ impl Progress {
 
     /// `train  1200/4000 steps  30%  12.4 steps/s  ETA 3 min 46 s  loss 0.012`.
     fn line(&self, done: u64, elapsed: Duration, note: &str) -> String {
-        let rate = done as f64 / elapsed.as_secs_f64().max(1e-9);
+        let rate = (done - self.before) as f64 / elapsed.as_secs_f64().max(1e-9);
         let mut line = format!("{}  {done}", self.label);
         if self.total > 0 {
             let share = 100 * u128::from(done) / u128::from(self.total);
@@ -99,7 +107,7 @@ impl Progress {
             line += &format!(" {}", self.unit);
         }
         line += &format!("  {} {}/s", significant(rate), self.unit);
-        if self.total > done && done > 0 {
+        if self.total > done && done > self.before {
             line += &format!("  ETA {}", human((self.total - done) as f64 / rate));
         }
         if !note.is_empty() {

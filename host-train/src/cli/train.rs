@@ -69,8 +69,7 @@ pub fn run(args: &TrainArgs, common: &Common) -> Result<()> {
         create(args, common)?
     };
     let steps = run.config().steps;
-    let progress = Progress::new("training", "steps", steps);
-    progress.advance(run.step());
+    let progress = Progress::resumed("training", "steps", steps, run.step());
     let mut validated = String::new();
     let stop = run.train(time, |event| {
         match event {

@@ -3,6 +3,7 @@
 mod config;
 pub(crate) mod file;
 mod init;
+mod layout;
 mod network;
 mod parameters;
 mod physics;

@@ -2,7 +2,8 @@
 
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, WINDOW};
 
-use super::config::{ModelConfig, TimeConvention};
+use super::config::ModelConfig;
+use super::layout::{CENTRE, Layout};
 use super::parameters::Parameters;
 use super::physics::Operators;
 use crate::autograd::{Tape, Var};
@@ -15,8 +16,6 @@ use crate::tensor::Shape;
 
 /// Frames per trajectory by which the position code divides.
 const TIME_UNIT: f32 = 20.0;
-/// Place of the evaluated frame in a window.
-const CENTRE: usize = WINDOW / 2;
 
 /// A batch of trajectories of equal length.
 #[derive(Clone, Debug)]
@@ -280,60 +279,6 @@ impl<B: Backend> Builder<'_, '_, B> {
         }
         graph.tail.push(("tail_res", x));
         self.conv(x, shape, "TDDA.tail_conv.2", Activation::None).0
-    }
-}
-
-/// Which frames, at which times, a batch of windows needs.
-struct Layout {
-    times: usize,
-    /// (frame, time) of every centre instance; neighbours likewise.
-    centres: Vec<(usize, usize)>,
-    neighbours: Vec<(usize, usize)>,
-    /// Both sets are the frames themselves.
-    shared: bool,
-    /// Instance of each pair's centre and neighbour, pairs in order (window, neighbour).
-    pair_centre: Vec<usize>,
-    pair_neighbour: Vec<usize>,
-    /// Centre instance and centre frame of each window.
-    window_centre: Vec<usize>,
-    centre_frames: Vec<usize>,
-}
-
-impl Layout {
-    fn new(time: TimeConvention, trajectories: usize, length: usize) -> Self {
-        let windows = length + 1 - WINDOW;
-        let starts = (0..trajectories).flat_map(|m| (0..windows).map(move |w| m * length + w));
-        let slots = || (0..WINDOW).filter(|&s| s != CENTRE);
-        let centre_frames: Vec<usize> = starts.clone().map(|s| s + CENTRE).collect();
-        match time {
-            TimeConvention::Window => Self {
-                times: WINDOW,
-                centres: centre_frames.iter().map(|&f| (f, CENTRE)).collect(),
-                neighbours: starts
-                    .flat_map(|f| slots().map(move |s| (f + s, s)))
-                    .collect(),
-                shared: false,
-                pair_centre: (0..4 * centre_frames.len()).map(|p| p / 4).collect(),
-                pair_neighbour: (0..4 * centre_frames.len()).collect(),
-                window_centre: (0..centre_frames.len()).collect(),
-                centre_frames,
-            },
-            TimeConvention::Trajectory => {
-                let all: Vec<_> = (0..trajectories * length)
-                    .map(|f| (f, f % length))
-                    .collect();
-                Self {
-                    times: length,
-                    centres: all.clone(),
-                    neighbours: all,
-                    shared: true,
-                    pair_centre: centre_frames.iter().flat_map(|&f| [f; 4]).collect(),
-                    pair_neighbour: starts.flat_map(|f| slots().map(move |s| f + s)).collect(),
-                    window_centre: centre_frames.clone(),
-                    centre_frames,
-                }
-            }
-        }
     }
 }
 
