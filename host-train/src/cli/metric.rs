@@ -1,11 +1,11 @@
 //! `derefnet metric`: the metric alone, on two files.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use derefnet_core::metric::Detection;
 
-use super::Common;
+use super::eval::draw_curves;
+use super::{Common, output};
 use crate::eval::frames_json;
 use crate::eval::metric::{FrameResult, Report, evaluate};
 use crate::scene::Target;
@@ -29,6 +29,9 @@ pub struct MetricArgs {
     /// What was there: per frame an array of [x, y, intensity].
     #[arg(long, value_name = "FILE")]
     pub truth: PathBuf,
+    /// Draw precision over recall here.
+    #[arg(long, value_name = "F.png")]
+    pub plot: Option<PathBuf>,
 }
 
 /// Reads both files, evaluates, and prints a table, or with `--json` one object.
@@ -37,14 +40,13 @@ pub struct MetricArgs {
 /// [`Error::Io`] for a file that cannot be read, [`Error::Format`] naming file, frame, entry, field
 /// and expected value for bad content or differing frame counts.
 pub fn run(args: &MetricArgs, common: &Common) -> Result<()> {
-    let report = evaluate(&read_frames(args)?)?;
-    let text = if common.json {
-        serde_json::to_string(&report).map_err(|error| Error::usage(error.to_string()))?
-    } else {
-        table(&report)
-    };
-    writeln!(std::io::stdout().lock(), "{text}")
-        .map_err(|source| Error::io("standard output", source))
+    let frames = read_frames(args)?;
+    let report = evaluate(&frames)?;
+    if let Some(path) = &args.plot {
+        let name = args.detections.display().to_string();
+        draw_curves(path, &frames, &report, &name)?;
+    }
+    output::emit(common, &report, &table(&report))
 }
 
 /// Pairs the frames of both files.

@@ -3,8 +3,10 @@
 use super::progress::Progress;
 use super::{Common, interrupt, output};
 use crate::dataset::{self, BackgroundNote, Counts, Layout, Manifest, Split};
-use crate::scene::{self, Arrangement, Backgrounds, SceneConfig};
+use crate::plot;
+use crate::scene::{self, Arrangement, Backgrounds, SceneConfig, Trajectory};
 use crate::{Error, Result};
+use ndarray::{Axis, s};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `derefnet simulate`.
@@ -105,6 +107,12 @@ pub fn run(args: &SimulateArgs, common: &Common) -> Result<()> {
         interrupt::check()
     })?;
     drop(progress);
+    let first = Split::ALL
+        .into_iter()
+        .find(|split| manifest.trajectories.of(*split) > 0);
+    if let Some(split) = first {
+        draw_preview(&args.out.join("preview.png"), &source(split, 0))?;
+    }
     let frames = total * u64::from(manifest.config.frames);
     let answer = Answer {
         out: &args.out,
@@ -113,6 +121,13 @@ pub fn run(args: &SimulateArgs, common: &Common) -> Result<()> {
         frames,
     };
     output::emit(common, &answer, &summary(&args.out, &manifest, frames))
+}
+
+/// Draws the first five frames of a trajectory.
+fn draw_preview(path: &Path, trajectory: &Trajectory) -> Result<()> {
+    let counts = trajectory.frames.mapv(|count| count as f32);
+    let shown = counts.len_of(Axis(0)).min(5);
+    plot::frames::draw(path, counts.slice(s![..shown, .., ..]))
 }
 
 fn summary(out: &Path, manifest: &Manifest, frames: u64) -> String {

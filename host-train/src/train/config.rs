@@ -176,3 +176,27 @@ fn merge(base: &mut toml::Table, given: toml::Table) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_file_holds_every_field_with_its_default() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/train.toml");
+        let defaults = TrainConfig::preset(Preset::Paper);
+        assert_eq!(TrainConfig::read(Preset::Paper, &path).unwrap(), defaults);
+        let keys = |table: &toml::Table| -> Vec<String> {
+            let inner = |(key, value): (&String, &toml::Value)| match value {
+                toml::Value::Table(t) => t.keys().map(|k| format!("{key}.{k}")).collect(),
+                _ => vec![key.clone()],
+            };
+            table.iter().flat_map(inner).collect()
+        };
+        let documented: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+        assert_eq!(
+            keys(&documented),
+            keys(&toml::Table::try_from(defaults).unwrap())
+        );
+    }
+}
