@@ -1,11 +1,10 @@
 //! `derefnet metric`: the metric alone, on two files.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use derefnet_core::metric::Detection;
 
-use super::Common;
+use super::{Common, output};
 use crate::eval::frames_json;
 use crate::eval::metric::{FrameResult, Report, evaluate};
 use crate::scene::Target;
@@ -38,13 +37,7 @@ pub struct MetricArgs {
 /// and expected value for bad content or differing frame counts.
 pub fn run(args: &MetricArgs, common: &Common) -> Result<()> {
     let report = evaluate(&read_frames(args)?)?;
-    let text = if common.json {
-        serde_json::to_string(&report).map_err(|error| Error::usage(error.to_string()))?
-    } else {
-        table(&report)
-    };
-    writeln!(std::io::stdout().lock(), "{text}")
-        .map_err(|source| Error::io("standard output", source))
+    output::emit(common, &report, &table(&report))
 }
 
 /// Pairs the frames of both files.

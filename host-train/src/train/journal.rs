@@ -1,9 +1,10 @@
-//! The logs of a run: losses per step and validations, as CSV.
+//! The logs of a run: losses per step and validations, as CSV and as TensorBoard events.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::events;
 use super::run::StepLosses;
 use crate::eval::metric::Report;
 use crate::{Error, Result, atomic};
@@ -113,7 +114,7 @@ impl ValidationRow {
     }
 }
 
-/// Both logs in memory, written beside each checkpoint.
+/// The logs in memory, written beside each checkpoint.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
@@ -183,7 +184,7 @@ impl Journal {
         self.open.clear();
     }
 
-    /// Writes both files.
+    /// Writes all files.
     ///
     /// # Errors
     /// If one cannot be written.
@@ -192,7 +193,9 @@ impl Journal {
         let rows = self.rows.iter().map(|r| (r.step, r.values()));
         write_csv(&self.folder.join(LOG), LOG_HEAD, rows)?;
         let rows = self.validations.iter().map(|r| (r.step, r.values()));
-        write_csv(&self.folder.join(VALIDATION), VALIDATION_HEAD, rows)
+        write_csv(&self.folder.join(VALIDATION), VALIDATION_HEAD, rows)?;
+        let path = self.folder.join(events::EVENTS);
+        events::write(&path, &self.rows, &self.validations)
     }
 }
 
@@ -201,17 +204,16 @@ fn write_csv(path: &Path, head: &str, rows: impl Iterator<Item = (u64, [f64; 6])
     for (step, values) in rows {
         let _ = write!(text, "{step}");
         for value in values {
-            let _ = write!(text, ",{}", short(value));
+            let _ = write!(text, ",{}", rounded(value));
         }
         text.push('\n');
     }
     atomic::write_bytes(path, text.as_bytes())
 }
 
-/// Six significant digits.
-fn short(value: f64) -> String {
-    let text = format!("{value:.5e}");
-    text.parse::<f64>().map_or(text, |v| v.to_string())
+/// Nearest number of six significant digits: what the files hold.
+pub(super) fn rounded(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 fn read_csv(path: &Path, head: &str, last: u64) -> Result<Vec<(u64, [f64; 6])>> {
