@@ -292,3 +292,7 @@ impl DeRefNet {
         ))
     }
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

@@ -370,3 +370,7 @@ fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
