@@ -62,7 +62,6 @@ struct Answer {
 /// # Errors
 /// If the pictures cannot be written or the noise is out of range.
 pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
-    std::fs::create_dir_all(&args.out).map_err(|e| Error::io(&args.out, e))?;
     let (network, provenance) = DeRefNet::shipped()?;
     let backend = Cpu::new();
     let inference = Inference::new(&network, &backend);
@@ -71,6 +70,7 @@ pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
         ..SceneConfig::default()
     };
     noisy.validate()?;
+    std::fs::create_dir_all(&args.out).map_err(|e| Error::io(&args.out, e))?;
     let scene = generate(&noisy, common.seed, Split::Test, pick(&noisy, common.seed));
     let maps = inference.maps(&batch([&scene]));
     let shown = Unmixed::new(&scene, &maps, SHOWN)?;

@@ -39,10 +39,9 @@ fn vacant(dir: &Path) -> Result<PathBuf> {
             }
             Ok(dir.to_owned())
         }
-        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::format(
-            dir,
-            "this is a file, expected a new or empty folder",
-        )),
+        Err(error) if error.kind() == ErrorKind::NotADirectory && dir.exists() => Err(
+            Error::format(dir, "this is a file, expected a new or empty folder"),
+        ),
         Err(error) => Err(refuse(error)),
     }
 }
@@ -61,7 +60,7 @@ fn sibling(target: &Path) -> Result<PathBuf> {
             Ok(()) => return Ok(path),
             // Another thread's, or left by a killed process that had our number.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(Error::io(&path, source)),
+            Err(source) => return Err(Error::io(target, source)),
         }
     }
     unreachable!("four billion siblings")

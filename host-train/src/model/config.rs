@@ -102,3 +102,77 @@ impl ModelConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Parameters;
+
+    /// SeqCSIST as released: 171,090 in the stages, 1,187,010 in the position code and 124,779 in
+    /// alignment and tail.
+    #[test]
+    fn published_sizes() {
+        let parameters = Parameters::zeros(&ModelConfig::preset(Preset::Paper));
+        let count = |start: &str| -> usize {
+            let some = parameters.tensors.iter();
+            let some = some.filter(|t| t.name.starts_with(start));
+            some.map(|t| t.values.len()).sum()
+        };
+        assert_eq!(count("fcs."), 171_090);
+        assert_eq!(count("TDDA.mlp."), 1_187_010);
+        assert_eq!(parameters.count(), 1_482_879);
+    }
+
+    #[test]
+    fn bounds() {
+        let edge = ModelConfig::preset(Preset::Edge);
+        assert!(edge.validate().is_ok() && ModelConfig::released().validate().is_ok());
+        let smallest = ModelConfig {
+            stages: 1,
+            channels: 2,
+            residual_blocks: 0,
+            ..edge.clone()
+        };
+        assert!(smallest.validate().is_ok());
+        for (bad, part) in [
+            (
+                ModelConfig {
+                    stages: 0,
+                    ..edge.clone()
+                },
+                "model.stages is 0",
+            ),
+            (
+                ModelConfig {
+                    channels: 258,
+                    ..edge.clone()
+                },
+                "model.channels is 258",
+            ),
+            (
+                ModelConfig {
+                    channels: 5,
+                    ..edge.clone()
+                },
+                "model.channels is 5",
+            ),
+            (
+                ModelConfig {
+                    residual_blocks: 65,
+                    ..edge.clone()
+                },
+                "model.residual_blocks is 65",
+            ),
+            (
+                ModelConfig {
+                    intensity_scale: f32::NAN,
+                    ..edge.clone()
+                },
+                "model.intensity_scale",
+            ),
+        ] {
+            let message = bad.validate().unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}

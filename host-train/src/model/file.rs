@@ -3,6 +3,11 @@
 //! Beside the parameters a file holds `qinit (1089, 121)` and, as metadata under the key
 //! `derefnet`, a JSON object with sizes and provenance. `TDDA.mlp.weight` may be replaced by
 //! `TDDA.mlp.weight.rowsum (1089)`: its input is constant, so the network needs no more.
+//!
+//! The object's first field is `crc32`, eight hexadecimal digits: the CRC-32 (of zlib) of the
+//! object's text without that field, then, by ascending name, of each tensor's name, its sizes as
+//! little-endian u64 and its values. Safetensors itself checks sizes only. A file without the field
+//! is not checked.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -15,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use super::{DeRefNet, ModelConfig, Operators, Parameters};
 use crate::{Error, Result, atomic};
 
-/// Metadata key.
+/// Metadata key. There is one only: safetensors writes several in no fixed order.
 const KEY: &str = "derefnet";
+/// How metadata with a checksum begin; eight digits and `",` follow, then the other fields.
+const SEAL: &str = "{\"crc32\":\"";
 /// The one large tensor whose row sums suffice.
 const TIME_WEIGHT: &str = "TDDA.mlp.weight";
 
@@ -68,8 +75,24 @@ impl Tensors {
         Ok(values)
     }
 
-    /// Writes all tensors and one metadata string, whole or not at all.
-    pub(crate) fn write(&self, path: &Path, header: String) -> Result<()> {
+    /// CRC-32 of `header` and all names, shapes and values.
+    fn checksum(&self, header: &str) -> u32 {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(header.as_bytes());
+        for (name, (shape, values)) in &self.0 {
+            crc.update(name.as_bytes());
+            for &size in shape {
+                crc.update(&(size as u64).to_le_bytes());
+            }
+            for value in values {
+                crc.update(&value.to_le_bytes());
+            }
+        }
+        crc.finalize()
+    }
+
+    /// Writes all tensors and `header`, a JSON object, with a checksum, whole or not at all.
+    pub(crate) fn write(&self, path: &Path, header: &str) -> Result<()> {
         let bytes: Vec<(&str, &[usize], Vec<u8>)> = self
             .0
             .iter()
@@ -85,7 +108,9 @@ impl Tensors {
             })
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
             .map_err(|e| Error::format(path, e.to_string()))?;
-        let metadata = HashMap::from([(KEY.to_owned(), header)]);
+        let fields = header.strip_prefix('{').unwrap_or(header);
+        let sealed = format!("{SEAL}{:08x}\",{fields}", self.checksum(header));
+        let metadata = HashMap::from([(KEY.to_owned(), sealed)]);
         let file = safetensors::serialize(views, Some(metadata))
             .map_err(|e| Error::format(path, e.to_string()))?;
         atomic::write_bytes(path, &file)
@@ -97,7 +122,10 @@ impl Tensors {
         Self::parse(path, &bytes)
     }
 
-    /// Reads all f32 tensors and the metadata string of a file's content.
+    /// Reads all f32 tensors and the metadata string, without its checksum, of a file's content.
+    ///
+    /// # Errors
+    /// If the content is damaged: cut off, or altered where a checksum is there to tell.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Self, Option<String>)> {
         let broken = |e| Error::format(path, format!("not a whole safetensors file: {e}"));
         let file = SafeTensors::deserialize(bytes).map_err(broken)?;
@@ -122,8 +150,26 @@ impl Tensors {
                 .0
                 .insert(name, (view.shape().to_vec(), values.collect()));
         }
-        Ok((tensors, header))
+        match header.as_deref().and_then(unseal) {
+            Some((recorded, header)) => {
+                let found = tensors.checksum(&header);
+                if found == recorded {
+                    return Ok((tensors, Some(header)));
+                }
+                let message = format!("damaged: crc32 is {found:08x}, expected {recorded:08x}");
+                Err(Error::format(path, message))
+            }
+            None => Ok((tensors, header)),
+        }
     }
+}
+
+/// Checksum and the text that it covers, if `metadata` begin with one.
+fn unseal(metadata: &str) -> Option<(u32, String)> {
+    let rest = metadata.strip_prefix(SEAL)?;
+    let (digits, fields) = rest.split_once("\",")?;
+    let crc = u32::from_str_radix(digits, 16).ok()?;
+    Some((crc, format!("{{{fields}")))
 }
 
 /// Reads JSON metadata of `path`.
@@ -199,7 +245,7 @@ impl DeRefNet {
             config: self.config.clone(),
             provenance: provenance.clone(),
         };
-        tensors.write(path, header_text(path, &header)?)
+        tensors.write(path, &header_text(path, &header)?)
     }
 
     /// Reads a model written by [`DeRefNet::save`].
@@ -229,9 +275,11 @@ impl DeRefNet {
                 format!("tensor '{name}' belongs to no layer"),
             ));
         }
-        let finite = |t: &super::Parameter| t.values.iter().all(|v| v.is_finite());
-        if let Some(tensor) = parameters.tensors.iter().find(|t| !finite(t)) {
-            let message = format!("tensor '{}' holds a value that is not finite", tensor.name);
+        let tensors = parameters.tensors.iter();
+        let named = tensors.map(|t| (t.name.as_str(), &t.values));
+        let infinite = |(_, values): &(_, &Vec<f32>)| !values.iter().all(|v| v.is_finite());
+        if let Some((name, _)) = named.chain([("qinit", &qinit)]).find(infinite) {
+            let message = format!("tensor '{name}' holds a value that is not finite");
             return Err(Error::format(path, message));
         }
         Ok((
@@ -244,3 +292,7 @@ impl DeRefNet {
         ))
     }
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

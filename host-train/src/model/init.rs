@@ -85,3 +85,139 @@ fn uniform(tensor: &mut Parameter, bound: f64, rng: &mut Rng) {
         *value = rng.range(-bound, bound) as f32;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ModelConfig, Preset};
+
+    fn paper(seed: u64) -> Parameters {
+        initialise(&ModelConfig::preset(Preset::Paper), seed)
+    }
+
+    /// Mean, standard deviation and largest magnitude.
+    fn moments(values: &[f32]) -> (f64, f64, f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+        let square = |&v: &f32| (f64::from(v) - mean).powi(2);
+        let variance = values.iter().map(square).sum::<f64>() / n;
+        let largest = values
+            .iter()
+            .map(|v| f64::from(v.abs()))
+            .fold(0.0, f64::max);
+        (mean, variance.sqrt(), largest)
+    }
+
+    /// Five standard errors of a sample of this size: chance fails such a bound once in millions.
+    fn assert_spread(values: &[f32], deviation: f64, kurtosis: f64) {
+        let (mean, found, _) = moments(values);
+        let n = values.len() as f64;
+        assert!(mean.abs() < 5.0 * deviation / n.sqrt(), "mean {mean}");
+        let error = 5.0 * ((kurtosis - 1.0) / (4.0 * n)).sqrt();
+        assert!(
+            (found / deviation - 1.0).abs() < error,
+            "{found}, expected {deviation}"
+        );
+    }
+
+    fn assert_normal(parameters: &Parameters, name: &str, deviation: f64) {
+        let values = &parameters.get(name).unwrap().values;
+        assert_spread(values, deviation, 3.0);
+        // A uniform draw of the same deviation ends at 1.73 of it.
+        let beyond = values
+            .iter()
+            .filter(|v| f64::from(v.abs()) > 2.0 * deviation);
+        assert!(beyond.count() > 0, "{name} has no tails");
+    }
+
+    fn assert_uniform(parameters: &Parameters, name: &str, bound: f64) {
+        let values = &parameters.get(name).unwrap().values;
+        assert_spread(values, bound / 3f64.sqrt(), 1.8);
+        let (_, _, largest) = moments(values);
+        assert!(
+            largest <= bound && largest > 0.8 * bound,
+            "{name}: {largest}"
+        );
+    }
+
+    #[test]
+    fn each_layer_group_has_its_distribution() {
+        let all = paper(1);
+        assert_normal(&all, "fcs.0.conv2_forward", (2.0 / 576.0_f64).sqrt());
+        assert_normal(
+            &all,
+            "fcs.8.conv1_forward",
+            (2.0 / (9.0 + 288.0_f64)).sqrt(),
+        );
+        assert_normal(
+            &all,
+            "fcs.3.conv2_backward",
+            (2.0 / (9.0 + 288.0_f64)).sqrt(),
+        );
+        assert_normal(
+            &all,
+            "TDDA.feat_extract.0.conv.weight",
+            (2.0 / 288.0_f64).sqrt(),
+        );
+        assert_normal(
+            &all,
+            "TDDA.tail_conv.0.conv.weight",
+            (2.0 / 288.0_f64).sqrt(),
+        );
+        assert_normal(
+            &all,
+            "TDDA.tail_conv.1.4.conv2.weight",
+            0.1 * (2.0 / 288.0_f64).sqrt(),
+        );
+        assert_uniform(&all, "TDDA.align_1.weight", (6.0 / 288.0_f64).sqrt());
+        assert_uniform(&all, "TDDA.mlp.weight", 1.0 / 33.0);
+        assert_uniform(&all, "TDDA.mlp.bias", 1.0 / 33.0);
+        assert_uniform(
+            &all,
+            "TDDA.feat_aggregate.conv0_s.weight",
+            1.0 / 32.0_f64.sqrt(),
+        );
+        assert_uniform(
+            &all,
+            "TDDA.feat_aggregate.conv0_s.bias",
+            1.0 / 32.0_f64.sqrt(),
+        );
+        assert_uniform(
+            &all,
+            "TDDA.feat_aggregate.conv_squeeze.weight",
+            1.0 / 18.0_f64.sqrt(),
+        );
+        assert_uniform(&all, "TDDA.conv.weight", 1.0 / 288.0_f64.sqrt());
+        assert_uniform(&all, "TDDA.tail_conv.2.weight", 1.0 / 288.0_f64.sqrt());
+    }
+
+    #[test]
+    fn constants() {
+        let all = paper(1);
+        let only = |name: &str, value: f32| {
+            let tensor = all.get(name).unwrap();
+            assert!(tensor.values.iter().all(|&v| v == value), "{name}");
+        };
+        only("fcs.0.lambda_step", 0.1);
+        only("fcs.8.soft_thr", 1e-4);
+        for name in [
+            "align_1.conv_offset.weight",
+            "align_2.conv_offset.bias",
+            "feat_extract.0.conv.bias",
+            "tail_conv.0.conv.bias",
+            "tail_conv.1.0.conv1.bias",
+        ] {
+            only(&format!("TDDA.{name}"), 0.0);
+        }
+    }
+
+    #[test]
+    fn seeds_and_tensors_have_their_own_streams() {
+        let (one, same, other) = (paper(1), paper(1), paper(2));
+        assert_eq!(one, same);
+        let weight = |p: &Parameters, name: &str| p.get(name).unwrap().values.clone();
+        let name = "fcs.0.conv2_forward";
+        assert_ne!(weight(&one, name), weight(&other, name));
+        assert_ne!(weight(&one, name), weight(&one, "fcs.1.conv2_forward"));
+    }
+}

@@ -34,6 +34,8 @@ impl Best {
 pub struct Checkpoint {
     /// Configuration of the run.
     pub config: TrainConfig,
+    /// Version of the training data, empty if unknown.
+    pub data_version: String,
     /// Steps taken.
     pub step: u64,
     /// Best validation so far.
@@ -47,6 +49,8 @@ pub struct Checkpoint {
 #[derive(Serialize, Deserialize)]
 struct Header {
     config: TrainConfig,
+    #[serde(default)]
+    data_version: String,
     step: u64,
     best: Option<Best>,
 }
@@ -79,10 +83,11 @@ impl Checkpoint {
         }
         let header = Header {
             config: self.config.clone(),
+            data_version: self.data_version.clone(),
             step: self.step,
             best: self.best,
         };
-        tensors.write(path, header_text(path, &header)?)
+        tensors.write(path, &header_text(path, &header)?)
     }
 
     /// Reads a state written by [`Checkpoint::save`].
@@ -91,7 +96,12 @@ impl Checkpoint {
     /// If the file is damaged or does not fit its own configuration.
     pub fn load(path: &Path) -> Result<Self> {
         let (mut tensors, header) = Tensors::read(path)?;
-        let Header { config, step, best } = parse_header(path, header)?;
+        let Header {
+            config,
+            data_version,
+            step,
+            best,
+        } = parse_header(path, header)?;
         config
             .validate()
             .map_err(|e| Error::format(path, e.to_string()))?;
@@ -115,6 +125,7 @@ impl Checkpoint {
         };
         Ok(Self {
             config,
+            data_version,
             step,
             best,
             network,

@@ -181,6 +181,7 @@ fn merge(base: &mut toml::Table, given: toml::Table) {
 mod tests {
     use super::*;
 
+<<<<<<< HEAD
     #[test]
     fn the_documented_file_holds_every_field_with_its_default() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/train.toml");
@@ -198,5 +199,96 @@ mod tests {
             keys(&documented),
             keys(&toml::Table::try_from(defaults).unwrap())
         );
+=======
+    fn schedule(warmup: u64, last: f32) -> Schedule {
+        Schedule {
+            rate: 0.5,
+            warmup,
+            last,
+        }
+    }
+
+    #[test]
+    fn constant_without_warmup_and_decay() {
+        let plain = schedule(0, 1.0);
+        assert!((0..=100).all(|step| plain.rate_at(step, 100) == 0.5));
+    }
+
+    #[test]
+    fn rises_linearly_then_falls_along_a_half_cosine() {
+        let bent = schedule(4, 0.1);
+        let rates: Vec<f32> = (0..4).map(|step| bent.rate_at(step, 104)).collect();
+        assert_eq!(rates, [0.125, 0.25, 0.375, 0.5]);
+        assert_eq!(bent.rate_at(4, 104), 0.5);
+        // Halfway: last + (1 - last) / 2 of 0.5; a quarter: cos(π/4) = 0.70711.
+        assert!((bent.rate_at(54, 104) - 0.275).abs() < 1e-6);
+        assert!((bent.rate_at(29, 104) - (0.05 + 0.225 * 1.707_106_8)).abs() < 1e-6);
+        let falling = (4..104).map(|step| bent.rate_at(step, 104));
+        assert!(falling.collect::<Vec<_>>().is_sorted_by(|a, b| a > b));
+        assert!((bent.rate_at(104, 104) - 0.05).abs() < 1e-7);
+        assert_eq!(bent.rate_at(500, 104), bent.rate_at(104, 104));
+    }
+
+    fn read(text: &str) -> Result<TrainConfig> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, text).unwrap();
+        TrainConfig::read(Preset::Edge, &path)
+    }
+
+    #[test]
+    fn a_file_overrides_single_fields() {
+        let text =
+            "seed = 9\n[schedule]\nwarmup = 3\n[model]\nchannels = 8\n[scene]\nnoise = [0, 5]\n";
+        let mut expected = TrainConfig::preset(Preset::Edge);
+        expected.seed = 9;
+        expected.schedule.warmup = 3;
+        expected.model.channels = 8;
+        expected.scene.noise = [0.0, 5.0];
+        assert_eq!(read(text).unwrap(), expected);
+        assert_eq!(read("").unwrap(), TrainConfig::preset(Preset::Edge));
+        let clutter = read("scene.clutter.level = [3, 4]").unwrap().scene.clutter;
+        assert_eq!(clutter.unwrap().level, [3.0, 4.0]);
+    }
+
+    #[test]
+    fn a_written_configuration_reads_back() {
+        let mut config = TrainConfig::preset(Preset::Paper);
+        config.time_code_rate = 0.3;
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(read(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn refusals_name_file_and_field() {
+        for (text, part) in [
+            ("stepz = 3", "stepz"),
+            ("[model]\nchanels = 8", "chanels"),
+            ("scene.nose = 1", "nose"),
+            ("steps = 'many'", "steps"),
+            ("steps = -1", "steps"),
+            ("steps = 0", "steps is 0, expected at least 1"),
+            ("batch = 65", "batch is 65, expected 1..=64"),
+            ("model.channels = 7", "model.channels is 7, expected even"),
+            ("model.stages = 0", "model.stages is 0, expected 1..=64"),
+            ("model.intensity_scale = 0", "model.intensity_scale"),
+            ("model.time = 'epoch'", "epoch"),
+            ("schedule.rate = nan", "schedule.rate is NaN"),
+            ("adam.beta1 = 1.0", "adam.beta1 is 1"),
+            ("clip_norm = -1.0", "clip_norm is -1"),
+            ("loss.align = -0.5", "loss.align is -0.5"),
+            ("loss.regression = 0.0", "loss.regression is 0"),
+            ("loss.variant = 'best'", "best"),
+            ("scene.frames = 4", "scene.frames is 4, expected at least 5"),
+            ("scene.targets = [3, 2]", "targets is 3-2"),
+            ("checkpoint_every = 0", "checkpoint_every is 0"),
+            ("model = 3", "model"),
+            ("= 3", "line 1"),
+        ] {
+            let message = read(text).unwrap_err().to_string();
+            let both = message.contains("run.toml") && message.contains(part);
+            assert!(both, "{text}: {message}");
+        }
+>>>>>>> cli
     }
 }

@@ -1,9 +1,10 @@
-//! The logs of a run: losses per step and validations, as CSV.
+//! The logs of a run: losses per step and validations, as CSV and as TensorBoard events.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::events;
 use super::run::StepLosses;
 use crate::eval::metric::Report;
 use crate::{Error, Result, atomic};
@@ -113,7 +114,7 @@ impl ValidationRow {
     }
 }
 
-/// Both logs in memory, written beside each checkpoint.
+/// The logs in memory, written beside each checkpoint.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
@@ -183,7 +184,7 @@ impl Journal {
         self.open.clear();
     }
 
-    /// Writes both files.
+    /// Writes all files.
     ///
     /// # Errors
     /// If one cannot be written.
@@ -192,7 +193,9 @@ impl Journal {
         let rows = self.rows.iter().map(|r| (r.step, r.values()));
         write_csv(&self.folder.join(LOG), LOG_HEAD, rows)?;
         let rows = self.validations.iter().map(|r| (r.step, r.values()));
-        write_csv(&self.folder.join(VALIDATION), VALIDATION_HEAD, rows)
+        write_csv(&self.folder.join(VALIDATION), VALIDATION_HEAD, rows)?;
+        let path = self.folder.join(events::EVENTS);
+        events::write(&path, &self.rows, &self.validations)
     }
 }
 
@@ -201,17 +204,16 @@ fn write_csv(path: &Path, head: &str, rows: impl Iterator<Item = (u64, [f64; 6])
     for (step, values) in rows {
         let _ = write!(text, "{step}");
         for value in values {
-            let _ = write!(text, ",{}", short(value));
+            let _ = write!(text, ",{}", rounded(value));
         }
         text.push('\n');
     }
     atomic::write_bytes(path, text.as_bytes())
 }
 
-/// Six significant digits.
-fn short(value: f64) -> String {
-    let text = format!("{value:.5e}");
-    text.parse::<f64>().map_or(text, |v| v.to_string())
+/// Nearest number of six significant digits: what the files hold.
+pub(super) fn rounded(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 fn read_csv(path: &Path, head: &str, last: u64) -> Result<Vec<(u64, [f64; 6])>> {
@@ -241,4 +243,99 @@ fn read_csv(path: &Path, head: &str, last: u64) -> Result<Vec<(u64, [f64; 6])>> 
         .into_iter()
         .filter(|(step, _)| *step <= last)
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(step: u64) -> LogRow {
+        LogRow {
+            step,
+            loss: step as f64,
+            rate: 1.0 / 3.0,
+            ..LogRow::default()
+        }
+    }
+
+    fn steps(journal: &Journal) -> (Vec<u64>, Vec<u64>) {
+        let rows = journal.rows().iter().map(|r| r.step).collect();
+        (rows, journal.validations().iter().map(|v| v.step).collect())
+    }
+
+    fn filled(folder: &Path) -> Journal {
+        let mut journal = Journal::open(folder, 0).unwrap();
+        for step in 1..=45 {
+            journal.step(&row(step));
+            if step % 15 == 0 {
+                journal.validation(&ValidationRow {
+                    step,
+                    ..ValidationRow::default()
+                });
+            }
+        }
+        journal.write().unwrap();
+        journal
+    }
+
+    #[test]
+    fn lines_are_means_over_twenty_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = filled(folder.path());
+        let losses: Vec<f64> = journal.rows().iter().map(|r| r.loss).collect();
+        let expected = [10.5, 30.5, 43.0];
+        let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
+        assert!(losses.iter().zip(&expected).all(close), "{losses:?}");
+        assert_eq!(journal.rows()[2].rate, 1.0 / 3.0);
+        let text = std::fs::read_to_string(folder.path().join(LOG)).unwrap();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some(LOG_HEAD));
+        assert_eq!(lines.next(), Some("20,0.333333,10.5,0,0,0,0"));
+    }
+
+    /// After a crash the logs may be ahead of the checkpoint; what lies after it is done again.
+    #[test]
+    fn opening_drops_lines_after_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = filled(folder.path());
+        assert_eq!(steps(&whole), (vec![20, 40, 45], vec![15, 30, 45]));
+        let mut cut = Journal::open(folder.path(), 40).unwrap();
+        assert_eq!(steps(&cut), (vec![20, 40], vec![15, 30]));
+        cut.write().unwrap();
+        let again = Journal::open(folder.path(), 99).unwrap();
+        assert_eq!(steps(&again), (vec![20, 40], vec![15, 30]));
+    }
+
+    #[test]
+    fn rewriting_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path());
+        let read = |name| std::fs::read(folder.path().join(name)).unwrap();
+        let before = [LOG, VALIDATION, events::EVENTS].map(read);
+        Journal::open(folder.path(), 45).unwrap().write().unwrap();
+        assert_eq!([LOG, VALIDATION, events::EVENTS].map(read), before);
+    }
+
+    #[test]
+    fn refusals_name_file_and_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |text: &str| {
+            std::fs::write(folder.path().join(LOG), text).unwrap();
+            Journal::open(folder.path(), 9).unwrap_err().to_string()
+        };
+        let message = refused("step,loss\n");
+        assert!(message.contains("log.csv: line 1"), "{message}");
+        for line in [
+            "1,2,3",
+            "1,2,3,4,5,6,x",
+            "1.5,2,3,4,5,6,7",
+            "1,2,3,4,5,6,7,8",
+        ] {
+            let message = refused(&format!("{LOG_HEAD}\n1,2,3,4,5,6,7\n{line}\n"));
+            assert!(
+                message.contains("log.csv: line 3: expected seven"),
+                "{message}"
+            );
+        }
+    }
 }

@@ -182,3 +182,125 @@ fn align<B: Backend>(
     );
     Some(tape.apply(AbsoluteError { len, scale }, &[aligned, centre]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::Cpu;
+
+    /// Windows, trajectories and frames of the small graph below.
+    const WINDOWS: usize = 4;
+    const TRAJECTORIES: usize = 2;
+    const FRAMES: usize = 12;
+
+    /// Values that differ from map to map and cell to cell, in ±1.
+    fn maps(count: usize, seed: usize) -> Vec<f32> {
+        let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0;
+        (0..count * MAP_LEN).map(value).collect()
+    }
+
+    fn mean(values: impl Iterator<Item = f64>) -> f64 {
+        let all: Vec<f64> = values.collect();
+        all.iter().sum::<f64>() / all.len() as f64
+    }
+
+    /// The three terms of `config` on made-up maps, and the same by the equations in f64.
+    fn both(config: &LossConfig) -> ([f64; 4], [f64; 3]) {
+        let [output, labels] = [1, 2].map(|seed| maps(WINDOWS, seed));
+        let [first, second] = [3, 4].map(|seed| maps(FRAMES, seed));
+        let (stage, coded, aligned) = (maps(FRAMES, 5), maps(WINDOWS, 6), maps(4 * WINDOWS, 7));
+        let centre_frames = vec![2, 3, 8, 9];
+        let backend = Cpu::new();
+        let mut tape = Tape::new(&backend);
+        let mut constant = |values: &Vec<f32>| tape.constant(values.clone());
+        let stages = vec![constant(&first), constant(&stage)];
+        let graph = Graph {
+            stages,
+            symmetric: vec![constant(&first), constant(&second)],
+            coded: Some(constant(&coded)),
+            centres: (0..WINDOWS).collect(),
+            centre_frames: centre_frames.clone(),
+            aligned: Some(constant(&aligned)),
+            output: Some(constant(&output)),
+            ..Graph::default()
+        };
+        let target = constant(&labels);
+        let losses = Losses::record(&mut tape, &graph, target, TRAJECTORIES, config);
+        let scalar = |var| f64::from(tape.value(var)[0]);
+        let constraint = losses.constraint.iter().map(|&v| scalar(v)).sum();
+        let align = losses.align.map_or(0.0, scalar);
+        let ours = [
+            scalar(losses.total),
+            constraint,
+            align,
+            scalar(losses.regression),
+        ];
+
+        let square = |v: f64| v * v;
+        let pairs = output.iter().zip(&labels);
+        let regression = mean(pairs.map(|(a, b)| square(f64::from(a - b))));
+        let power = |m: &[f32]| mean(m.iter().map(|&v| square(f64::from(v))));
+        let distance = (0..4 * WINDOWS).flat_map(|pair| {
+            let (source, at) = match config.variant {
+                LossVariant::Paper => (&coded, pair / 4),
+                LossVariant::Released => (&stage, centre_frames[pair / 4]),
+            };
+            let centre = &source[at * MAP_LEN..(at + 1) * MAP_LEN];
+            let ours = &aligned[pair * MAP_LEN..(pair + 1) * MAP_LEN];
+            let both = ours.iter().zip(centre);
+            both.map(|(a, b)| f64::from((a - b).abs()))
+                .collect::<Vec<_>>()
+        });
+        (
+            ours,
+            [power(&first) + power(&second), mean(distance), regression],
+        )
+    }
+
+    fn close(got: f64, expected: f64) {
+        assert!(
+            (got / expected - 1.0).abs() < 1e-5,
+            "{got}, expected {expected}"
+        );
+    }
+
+    #[test]
+    fn paper_takes_means() {
+        let config = LossConfig {
+            constraint: 0.5,
+            align: 0.25,
+            ..LossConfig::published(LossVariant::Paper)
+        };
+        let (ours, [constraint, align, regression]) = both(&config);
+        close(ours[1], constraint);
+        close(ours[2], align);
+        close(ours[3], regression);
+        close(ours[0], 0.5 * constraint + 0.25 * align + regression);
+    }
+
+    /// Sums over windows, neighbours and cells (alignment) and over windows (regression), per
+    /// trajectory.
+    #[test]
+    fn released_takes_sums() {
+        let config = LossConfig::published(LossVariant::Released);
+        let (ours, [constraint, align, regression]) = both(&config);
+        let align = align * (4 * WINDOWS * MAP_LEN / TRAJECTORIES) as f64;
+        let regression = regression * (WINDOWS / TRAJECTORIES) as f64;
+        close(ours[1], constraint);
+        close(ours[2], align);
+        close(ours[3], regression);
+        close(ours[0], 0.1 * (constraint + align) + regression);
+    }
+
+    #[test]
+    fn terms_without_weight_are_left_out() {
+        let config = LossConfig {
+            constraint: 0.0,
+            align: 0.0,
+            ..LossConfig::published(LossVariant::Paper)
+        };
+        let (ours, [_, _, regression]) = both(&config);
+        assert_eq!(ours[1..3], [0.0, 0.0]);
+        close(ours[0], regression);
+    }
+}

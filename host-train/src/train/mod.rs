@@ -3,6 +3,7 @@
 pub mod adam;
 mod checkpoint;
 pub mod config;
+mod events;
 pub mod journal;
 pub mod loss;
 pub mod run;

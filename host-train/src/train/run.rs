@@ -1,7 +1,7 @@
 //! The training loop and its run directory.
 //!
-//! A run directory holds `config.toml`, `checkpoint.safetensors`, `log.csv`, `validation.csv`,
-//! `best.safetensors` and, once finished, `model.safetensors`. Data, schedule and checkpoints depend
+//! A run directory holds `config.toml`, `checkpoint.safetensors`, `log.csv`, `validation.csv`, an
+//! events file for TensorBoard, `best.safetensors` and, once finished, `model.safetensors`. Data, schedule and checkpoints depend
 //! on step numbers alone, so a resumed run ends in the same bits as an uninterrupted one.
 
 use std::path::{Path, PathBuf};
@@ -78,9 +78,10 @@ impl Run {
     pub fn create(folder: &Path, config: TrainConfig, source: Source) -> Result<Self> {
         config.validate()?;
         let checkpoint = folder.join(CHECKPOINT);
-        if checkpoint.exists() {
+        let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
+        if let Some(path) = taken.iter().find(|path| path.exists()) {
             let message = "a run is here already: resume it with --resume or choose another folder";
-            return Err(Error::format(checkpoint, message));
+            return Err(Error::format(path, message));
         }
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
@@ -98,6 +99,7 @@ impl Run {
         let adam = Adam::new(config.adam.clone(), lengths);
         let state = Checkpoint {
             config,
+            data_version: source.version(),
             step: 0,
             best: None,
             network,
@@ -110,13 +112,21 @@ impl Run {
     /// Continues the run in `folder` where its checkpoint stands.
     ///
     /// # Errors
-    /// If there is no checkpoint, or it is damaged.
+    /// If there is no checkpoint, it is damaged, or `source` is of another kind than before.
     pub fn resume(
         folder: &Path,
         source: impl FnOnce(&TrainConfig) -> Result<Source>,
     ) -> Result<Self> {
-        let state = Checkpoint::load(&folder.join(CHECKPOINT))?;
+        let checkpoint = folder.join(CHECKPOINT);
+        let state = Checkpoint::load(&checkpoint)?;
         let source = source(&state.config)?;
+        let (before, now) = (&state.data_version, source.version());
+        if !before.is_empty() && *before != now {
+            let message = format!(
+                "the run began with data '{before}', not '{now}': give the same --data as then"
+            );
+            return Err(Error::format(checkpoint, message));
+        }
         Self::assemble(folder, state, source)
     }
 
@@ -198,17 +208,18 @@ impl Run {
                 &losses,
                 step_started,
             ));
+            let mut seen = Ok(());
             if step.is_multiple_of(self.state.config.validate_every)
                 || step == self.state.config.steps
             {
                 let report = self.validate()?;
-                watch(Event::Validated(step, &report))?;
+                seen = watch(Event::Validated(step, &report));
             }
             let over = time.is_some_and(|limit| started.elapsed() >= limit);
             if step.is_multiple_of(self.state.config.checkpoint_every) || over {
                 self.save()?;
             }
-            if let Err(stop) = watch(Event::Step(step, &losses)) {
+            if let Err(stop) = seen.and_then(|()| watch(Event::Step(step, &losses))) {
                 self.save()?;
                 return Err(stop);
             }
@@ -359,3 +370,7 @@ fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

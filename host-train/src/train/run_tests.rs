@@ -1,0 +1,141 @@
+use super::*;
+use crate::model::Preset;
+use crate::scene::SceneConfig;
+
+fn tiny() -> TrainConfig {
+    let mut config = TrainConfig::preset(Preset::Edge);
+    (config.model.stages, config.model.channels) = (1, 2);
+    config.model.residual_blocks = 0;
+    config.scene.frames = 5;
+    config.qinit_trajectories = 50;
+    config.validate_trajectories = 1;
+    config.steps = 2;
+    config
+}
+
+fn generated(config: &TrainConfig) -> Source {
+    Source::Generated {
+        scene: config.scene.clone(),
+        seed: config.seed,
+    }
+}
+
+#[test]
+fn clipping_bounds_the_common_norm() {
+    let grads = || vec![Some(vec![3.0_f32, 0.0]), None, Some(vec![-4.0])];
+    let clipped = |limit| {
+        let mut grads = grads();
+        clip(&mut grads, limit);
+        grads
+    };
+    assert_eq!(clipped(0.0), grads());
+    assert_eq!(clipped(5.0), grads());
+    assert_eq!(clipped(2.5), [Some(vec![1.5, 0.0]), None, Some(vec![-2.0])]);
+}
+
+/// Adam's first step moves every value by about its rate.
+#[test]
+fn position_code_has_its_own_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = tiny();
+    (config.steps, config.schedule.rate) = (1, 1e-3);
+    let source = generated(&config);
+    let mut run = Run::create(folder.path(), config, source).unwrap();
+    let before = run.values.clone();
+    run.train(None, |_| Ok(())).unwrap();
+    let names = run.state.network.parameters.tensors.iter().map(|t| &t.name);
+    let moved = |name: &str| {
+        let at = names.clone().position(|n| n == name).unwrap();
+        let pairs = run.values[at].iter().zip(&before[at]);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    let share = |name| moved(name) / 1e-3;
+    assert!((share("TDDA.mlp.bias") - 1.0).abs() < 1e-2);
+    // Weights of up to 0.03 move by 1e-6: rounding takes a share of it.
+    let code = share("TDDA.mlp.weight") * 1089.0;
+    assert!((code - 1.0).abs() < 1e-2, "{code}");
+}
+
+#[test]
+fn checkpoints_come_back_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = tiny();
+    let source = generated(&config);
+    let mut run = Run::create(folder.path(), config, source).unwrap();
+    run.train(None, |_| Ok(())).unwrap();
+    let state = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
+    assert_eq!(state.config, run.state.config);
+    assert_eq!((state.step, state.best), (2, run.state.best));
+    assert!(state.best.is_some());
+    assert_eq!(state.adam, run.state.adam);
+    assert_eq!(state.network.parameters, run.state.network.parameters);
+    assert_eq!(
+        state.network.operators.qinit,
+        run.state.network.operators.qinit
+    );
+    assert_eq!(state.data_version, crate::scene::DATA_VERSION);
+}
+
+/// An error of the watcher, as Ctrl-C gives, saves the step it came after.
+#[test]
+fn stopping_saves_the_state() {
+    for at_validation in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = tiny();
+        (config.steps, config.validate_every) = (9, 3);
+        let source = generated(&config);
+        let mut run = Run::create(folder.path(), config, source).unwrap();
+        let stop = run.train(None, |event| match event {
+            Event::Validated(..) if at_validation => Err(Error::Interrupted),
+            Event::Step(3, _) => Err(Error::Interrupted),
+            _ => Ok(()),
+        });
+        assert!(matches!(stop, Err(Error::Interrupted)));
+        let state = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
+        assert_eq!(state.step, 3, "at validation: {at_validation}");
+    }
+}
+
+#[test]
+fn resuming_with_other_data_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = tiny();
+    let source = generated(&config);
+    Run::create(folder.path(), config, source).unwrap();
+    let scene = SceneConfig {
+        frames: 5,
+        ..SceneConfig::default()
+    };
+    let loaded = |_: &TrainConfig| {
+        let one = crate::scene::generate(&scene, 1, crate::dataset::Split::Train, 0);
+        Ok(Source::Loaded {
+            train: vec![one.clone()],
+            validation: vec![one],
+        })
+    };
+    let refused = Run::resume(folder.path(), loaded)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(refused.contains("give the same --data"), "{refused}");
+    assert!(Run::resume(folder.path(), |config| Ok(generated(config))).is_ok());
+}
+
+#[test]
+fn a_folder_with_a_model_is_refused() {
+    for name in [CHECKPOINT, BEST, LAST] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), "mine").unwrap();
+        let config = tiny();
+        let source = generated(&config);
+        let refused = Run::create(folder.path(), config, source)
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            refused.contains(name) && refused.contains("--resume"),
+            "{refused}"
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

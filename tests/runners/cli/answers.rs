@@ -1,0 +1,197 @@
+//! What each command prints, and what it depends on.
+
+use std::fs;
+
+use tempfile::tempdir;
+
+use super::files::{TINY, data_set, model, npy, png, write};
+use super::process::{derefnet, done, has_keys, json, one_object};
+
+const FIGURES: &str =
+    "cso_map ap05 ap10 ap15 ap20 ap25 jaccard count_accuracy rmse_px frames detections targets";
+
+#[test]
+fn metric_prints_figures() {
+    let folder = tempdir().unwrap();
+    let found = write(folder.path(), "found.json", "[[[4.33,5.0,231]],[]]");
+    let truth = write(folder.path(), "truth.json", "[[[4.31,5.02,235]],[]]");
+    let words = format!(
+        "metric --detections {} --truth {}",
+        found.display(),
+        truth.display()
+    );
+    let answer = json(&words);
+    has_keys(&answer, FIGURES);
+    assert_eq!(answer["cso_map"], 100.0);
+    assert!((answer["rmse_px"].as_f64().unwrap() - 0.02 * 2_f64.sqrt()).abs() < 1e-9);
+    assert!(done(&words).contains("CSO-mAP           100.00 %"));
+}
+
+#[test]
+fn eval_depends_on_the_seed_alone() {
+    let once = |options: &str| json(&format!("eval --limit 2 {options}"));
+    let answer = once("--seed 3 --threads 1");
+    has_keys(&answer, FIGURES);
+    has_keys(&answer, "model readout split seed noise trajectories");
+    assert_eq!(
+        (&answer["seed"], &answer["frames"]),
+        (&3.into(), &32.into())
+    );
+    assert_eq!(answer, once("--seed 3 --threads 2"));
+    assert_ne!(answer["rmse_px"], once("--seed 4")["rmse_px"]);
+    assert_ne!(answer["rmse_px"], once("--seed 3 --noise 5")["rmse_px"]);
+}
+
+/// The library draws a figure even where every curve is flat.
+#[test]
+fn eval_draws() {
+    let folder = tempdir().unwrap();
+    let picture = folder.path().join("pr.png");
+    done(&format!("eval --limit 1 --plot {}", picture.display()));
+    assert!(decodes(&picture));
+}
+
+fn decodes(path: &std::path::Path) -> bool {
+    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    pixels.iter().any(|&v| v != pixels[0])
+}
+
+#[test]
+fn demo_shows_found_beside_truth_and_draws() {
+    let folder = tempdir().unwrap();
+    let ran = derefnet(&format!("demo --out {}", folder.path().display()));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let mut lines = ran.out.lines();
+    assert!(lines.next().unwrap().contains("4 targets"), "{}", ran.out);
+    assert!(lines.next().unwrap().contains("truth x, y (px)"));
+    for line in lines.by_ref().take(4) {
+        let numbers: Vec<f64> = line
+            .split_whitespace()
+            .map(|w| w.parse().unwrap())
+            .collect();
+        let [x, y, _, near_x, near_y, _, distance] = numbers[..] else {
+            panic!("{line}");
+        };
+        // Printed with three decimals each.
+        assert!(
+            ((x - near_x).hypot(y - near_y) - distance).abs() < 2e-3,
+            "{line}"
+        );
+    }
+    assert!(ran.out.contains("CSO-mAP"), "{}", ran.out);
+    let entries = fs::read_dir(folder.path()).unwrap();
+    let pictures = entries.map(|e| e.unwrap().path()).filter(|p| decodes(p));
+    assert!(pictures.count() >= 5);
+}
+
+#[test]
+fn unmix_prints_null_where_no_window_fits() {
+    let folder = tempdir().unwrap();
+    let array = npy(folder.path(), "two.npy", "2, 6, 11, 11");
+    let answer = json(&format!("unmix {}", array.display()));
+    let sequences = answer["sequences"].as_array().unwrap();
+    assert_eq!(sequences.len(), 2);
+    for frames in sequences {
+        let frames = frames.as_array().unwrap();
+        let empty: Vec<bool> = frames.iter().map(|frame| frame.is_null()).collect();
+        assert_eq!(empty, [true, true, false, false, true, true]);
+        assert!(frames[2].is_array());
+    }
+}
+
+#[test]
+fn unmix_reads_pictures_given_one_by_one() {
+    let folder = tempdir().unwrap();
+    let pictures: Vec<String> = (0..5)
+        .map(|i| {
+            let path = folder.path().join(format!("p{i}.png"));
+            png(&path, 11, 11);
+            path.display().to_string()
+        })
+        .collect();
+    let answer = json(&format!("unmix {}", pictures.join(" ")));
+    assert_eq!(answer["sequences"][0].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn model_commands_describe_the_file() {
+    let folder = tempdir().unwrap();
+    let file = model(folder.path());
+    let shown = json(&format!("info {}", file.display()));
+    has_keys(
+        &shown,
+        "preset ram_bytes flash_bytes parameters effective_parameters",
+    );
+    has_keys(&shown, "config provenance tensors");
+    // Reducing the position code to its row sums leaves everything that `info` tells.
+    assert_eq!(shown, json("info"));
+    let again = folder.path().join("again.safetensors");
+    let words = format!(
+        "export --model {} --out {}",
+        file.display(),
+        again.display()
+    );
+    let answer = json(&words);
+    has_keys(&answer, "out bytes");
+    assert_eq!(
+        answer["bytes"].as_u64(),
+        Some(fs::metadata(&again).unwrap().len())
+    );
+    let eval = |file: &std::path::Path| json(&format!("eval --limit 1 --model {}", file.display()));
+    assert_eq!(eval(&file)["rmse_px"], eval(&again)["rmse_px"]);
+}
+
+#[test]
+fn simulate_depends_on_the_seed_alone() {
+    let folder = tempdir().unwrap();
+    let make = |name: &str, options: &str| {
+        let out = folder.path().join(name);
+        let words = format!(
+            "simulate --split test --trajectories 2 --out {}",
+            out.display()
+        );
+        let answer = one_object(&done(&format!("{words} {options} --json")));
+        (answer, fs::read(out.join("test_frames.npy")).unwrap())
+    };
+    let (answer, one) = make("a", "--seed 1 --threads 1");
+    assert!(!answer.as_object().unwrap().is_empty());
+    assert_eq!(one, make("b", "--seed 1 --threads 2").1);
+    assert_ne!(one, make("c", "--seed 2").1);
+}
+
+#[test]
+fn train_answers_and_takes_data_from_a_folder() {
+    let folder = tempdir().unwrap();
+    let data = data_set(folder.path(), "native");
+    let text = TINY
+        .replace("steps = 60", "steps = 2")
+        .replace("= 50", "= 10");
+    let config = write(
+        folder.path(),
+        "run.toml",
+        text.replace("frames = 6", "frames = 20"),
+    );
+    let run = folder.path().join("run");
+    let (run, config, data) = (run.display(), config.display(), data.display());
+    let answer = json(&format!(
+        "train --config {config} --data {data} --out {run}"
+    ));
+    has_keys(&answer, "run finished step steps best");
+    assert_eq!(
+        (&answer["finished"], &answer["step"]),
+        (&true.into(), &2.into())
+    );
+    let shown = json(&format!("info {run}/model.safetensors"));
+    assert_eq!(shown["provenance"]["data_version"], "folder");
+    let ran = derefnet(&format!("train --resume --out {run}"));
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("give the same --data as then"),
+        "{}",
+        ran.err
+    );
+    done(&format!("train --resume --data {data} --out {run}"));
+}
