@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use derefnet_core::metric::Detection;
 
-<<<<<<< HEAD
 use super::eval::draw_curves;
-=======
->>>>>>> cli
 use super::{Common, output};
 use crate::eval::frames_json;
 use crate::eval::metric::{FrameResult, Report, evaluate};
@@ -43,16 +40,12 @@ pub struct MetricArgs {
 /// [`Error::Io`] for a file that cannot be read, [`Error::Format`] naming file, frame, entry, field
 /// and expected value for bad content or differing frame counts.
 pub fn run(args: &MetricArgs, common: &Common) -> Result<()> {
-<<<<<<< HEAD
     let frames = read_frames(args)?;
     let report = evaluate(&frames)?;
     if let Some(path) = &args.plot {
         let name = args.detections.display().to_string();
         draw_curves(path, &frames, &report, &name)?;
     }
-=======
-    let report = evaluate(&read_frames(args)?)?;
->>>>>>> cli
     output::emit(common, &report, &table(&report))
 }
 

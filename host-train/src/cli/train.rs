@@ -27,6 +27,9 @@ pub struct TrainArgs {
     /// Data set folder; without it, trajectories are generated as training goes.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Start from the weights of this model instead of drawn ones.
+    #[arg(long, value_name = "F", conflicts_with = "resume")]
+    pub start: Option<PathBuf>,
     /// Length of the whole run in epochs of 3,500 trajectories.
     #[arg(long, conflicts_with = "resume")]
     pub epochs: Option<f64>,
@@ -115,7 +118,7 @@ fn create(args: &TrainArgs, common: &Common) -> Result<Run> {
         config.steps = ((epochs * EPOCH / config.batch as f64).ceil() as u64).max(1);
     }
     let source = source(args, &config)?;
-    Run::create(&args.out, config, source)
+    Run::create(&args.out, config, source, args.start.as_deref())
 }
 
 fn resume(args: &TrainArgs) -> Result<Run> {

@@ -44,6 +44,9 @@ pub struct Provenance {
     pub noise: [f64; 2],
     /// Validation figures at these weights: CSO-mAP and AP25, grid readout, per cent.
     pub validation: Option<[f64; 2]>,
+    /// The model whose weights training started from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Box<Provenance>>,
 }
 
 /// Metadata of a model file.

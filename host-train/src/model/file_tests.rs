@@ -35,6 +35,7 @@ fn provenance() -> Provenance {
         trajectories: 14,
         noise: [0.5, 5.0],
         validation: Some([44.25, 1.0 / 3.0]),
+        start: None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Adam, TrainConfig};
 use crate::model::file::{Tensors, header_text, parse_header};
-use crate::model::{DeRefNet, Operators, Parameters};
+use crate::model::{DeRefNet, Operators, Parameters, Provenance};
 use crate::{Error, Result};
 
 /// Best model so far, by the validation split.
@@ -40,6 +40,8 @@ pub struct Checkpoint {
     pub step: u64,
     /// Best validation so far.
     pub best: Option<Best>,
+    /// The model whose weights the run started from, if any.
+    pub start: Option<Provenance>,
     /// Network with its present parameters.
     pub network: DeRefNet,
     /// Moments.
@@ -53,6 +55,7 @@ struct Header {
     data_version: String,
     step: u64,
     best: Option<Best>,
+    start: Option<Provenance>,
 }
 
 impl Checkpoint {
@@ -86,6 +89,7 @@ impl Checkpoint {
             data_version: self.data_version.clone(),
             step: self.step,
             best: self.best,
+            start: self.start.clone(),
         };
         tensors.write(path, &header_text(path, &header)?)
     }
@@ -101,6 +105,7 @@ impl Checkpoint {
             data_version,
             step,
             best,
+            start,
         } = parse_header(path, header)?;
         config
             .validate()
@@ -128,6 +133,7 @@ impl Checkpoint {
             data_version,
             step,
             best,
+            start,
             network,
             adam,
         })

@@ -181,7 +181,6 @@ fn merge(base: &mut toml::Table, given: toml::Table) {
 mod tests {
     use super::*;
 
-<<<<<<< HEAD
     #[test]
     fn the_documented_file_holds_every_field_with_its_default() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/train.toml");
@@ -199,7 +198,8 @@ mod tests {
             keys(&documented),
             keys(&toml::Table::try_from(defaults).unwrap())
         );
-=======
+    }
+
     fn schedule(warmup: u64, last: f32) -> Schedule {
         Schedule {
             rate: 0.5,
@@ -289,6 +289,5 @@ mod tests {
             let both = message.contains("run.toml") && message.contains(part);
             assert!(both, "{text}: {message}");
         }
->>>>>>> cli
     }
 }

@@ -71,11 +71,18 @@ pub enum Event<'a> {
 }
 
 impl Run {
-    /// Starts a run in `folder`, which must not hold one already.
+    /// Starts a run in `folder`, which must not hold one already, from drawn weights or from those
+    /// of the model file `start`; then its `Q_init` stays, because the weights know no other.
     ///
     /// # Errors
-    /// If the folder holds a checkpoint, cannot be written, or the source has no usable frames.
-    pub fn create(folder: &Path, config: TrainConfig, source: Source) -> Result<Self> {
+    /// If the folder holds a checkpoint, cannot be written, the source has no usable frames, or
+    /// `start` has other sizes than the configuration.
+    pub fn create(
+        folder: &Path,
+        config: TrainConfig,
+        source: Source,
+        start: Option<&Path>,
+    ) -> Result<Self> {
         config.validate()?;
         let checkpoint = folder.join(CHECKPOINT);
         let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
@@ -83,18 +90,16 @@ impl Run {
             let message = "a run is here already: resume it with --resume or choose another folder";
             return Err(Error::format(path, message));
         }
+        let (network, start) = match start {
+            Some(path) => {
+                let (network, provenance) = started(path, &config)?;
+                (network, Some(provenance))
+            }
+            None => (drawn(&config, &source)?, None),
+        };
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
         atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
-        let qinit = qinit(
-            source.for_qinit(config.qinit_trajectories),
-            QinitFrom::Physics,
-        )?;
-        let network = DeRefNet {
-            config: config.model.clone(),
-            operators: Operators::new(qinit.iter().map(|&q| q as f32).collect()),
-            parameters: initialise(&config.model, config.seed),
-        };
         let lengths = network.parameters.tensors.iter().map(|t| t.values.len());
         let adam = Adam::new(config.adam.clone(), lengths);
         let state = Checkpoint {
@@ -102,6 +107,7 @@ impl Run {
             data_version: source.version(),
             step: 0,
             best: None,
+            start,
             network,
             adam,
         };
@@ -332,6 +338,7 @@ impl Run {
             trajectories: self.state.step * config.batch as u64,
             noise: config.scene.noise,
             validation: None,
+            start: self.state.start.clone().map(Box::new),
         }
     }
 
@@ -354,6 +361,30 @@ impl Run {
         self.journal.write()?;
         self.state.save(&self.folder.join(CHECKPOINT))
     }
+}
+
+/// A network with drawn weights and the `Q_init` of the training data.
+fn drawn(config: &TrainConfig, source: &Source) -> Result<DeRefNet> {
+    let qinit = qinit(
+        source.for_qinit(config.qinit_trajectories),
+        QinitFrom::Physics,
+    )?;
+    Ok(DeRefNet {
+        config: config.model.clone(),
+        operators: Operators::new(qinit.iter().map(|&q| q as f32).collect()),
+        parameters: initialise(&config.model, config.seed),
+    })
+}
+
+/// The network of a model file, if it has the sizes of the run.
+fn started(path: &Path, config: &TrainConfig) -> Result<(DeRefNet, Provenance)> {
+    let (network, provenance) = DeRefNet::load(path)?;
+    if network.config != config.model {
+        let (found, expected) = (&network.config, &config.model);
+        let message = format!("the model is {found:?}, expected that of the run: {expected:?}");
+        return Err(Error::format(path, message));
+    }
+    Ok((network, provenance))
 }
 
 /// Scales all gradients so that their common norm is at most `limit`, unless that is zero.

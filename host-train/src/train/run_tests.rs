@@ -40,7 +40,7 @@ fn position_code_has_its_own_rate() {
     let mut config = tiny();
     (config.steps, config.schedule.rate) = (1, 1e-3);
     let source = generated(&config);
-    let mut run = Run::create(folder.path(), config, source).unwrap();
+    let mut run = Run::create(folder.path(), config, source, None).unwrap();
     let before = run.values.clone();
     run.train(None, |_| Ok(())).unwrap();
     let names = run.state.network.parameters.tensors.iter().map(|t| &t.name);
@@ -61,7 +61,7 @@ fn checkpoints_come_back_whole() {
     let folder = tempfile::tempdir().unwrap();
     let config = tiny();
     let source = generated(&config);
-    let mut run = Run::create(folder.path(), config, source).unwrap();
+    let mut run = Run::create(folder.path(), config, source, None).unwrap();
     run.train(None, |_| Ok(())).unwrap();
     let state = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
     assert_eq!(state.config, run.state.config);
@@ -84,7 +84,7 @@ fn stopping_saves_the_state() {
         let mut config = tiny();
         (config.steps, config.validate_every) = (9, 3);
         let source = generated(&config);
-        let mut run = Run::create(folder.path(), config, source).unwrap();
+        let mut run = Run::create(folder.path(), config, source, None).unwrap();
         let stop = run.train(None, |event| match event {
             Event::Validated(..) if at_validation => Err(Error::Interrupted),
             Event::Step(3, _) => Err(Error::Interrupted),
@@ -101,7 +101,7 @@ fn resuming_with_other_data_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let config = tiny();
     let source = generated(&config);
-    Run::create(folder.path(), config, source).unwrap();
+    Run::create(folder.path(), config, source, None).unwrap();
     let scene = SceneConfig {
         frames: 5,
         ..SceneConfig::default()
@@ -128,7 +128,7 @@ fn a_folder_with_a_model_is_refused() {
         std::fs::write(folder.path().join(name), "mine").unwrap();
         let config = tiny();
         let source = generated(&config);
-        let refused = Run::create(folder.path(), config, source)
+        let refused = Run::create(folder.path(), config, source, None)
             .err()
             .unwrap()
             .to_string();

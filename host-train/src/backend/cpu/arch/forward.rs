@@ -178,10 +178,16 @@ unsafe fn forward_block<V: Vector, const P: usize, const N: usize, const S: usiz
         let floor = V::splat(layer.floor());
         for (p, row) in acc.iter().enumerate() {
             for (n, a) in row.iter().enumerate() {
-                a.max(floor).store(out.add(p * out_stride + n * V::LANES));
+                floor.max(*a).store(out.add(p * out_stride + n * V::LANES));
             }
         }
     }
+}
+
+/// `max(floor, value)` that lets NaN through, as a failing run must show.
+#[inline(always)]
+fn at_least(value: f32, floor: f32) -> f32 {
+    if value < floor { floor } else { value }
 }
 
 /// One output channel: lanes run along the inputs instead of the outputs.
@@ -200,13 +206,13 @@ unsafe fn narrow_row<V: Vector, const P: usize>(
         while p + P <= pixels {
             let sums = dots::<V, P>(x.add(p * stride), layer);
             for (q, sum) in sums.iter().enumerate() {
-                *out.add((p + q) * out_stride) = (sum + bias).max(floor);
+                *out.add((p + q) * out_stride) = at_least(sum + bias, floor);
             }
             p += P;
         }
         while p < pixels {
             let [sum] = dots::<V, 1>(x.add(p * stride), layer);
-            *out.add(p * out_stride) = (sum + bias).max(floor);
+            *out.add(p * out_stride) = at_least(sum + bias, floor);
             p += 1;
         }
     }

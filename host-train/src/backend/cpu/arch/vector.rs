@@ -22,7 +22,7 @@ pub(super) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// Lane-wise product.
     unsafe fn mul(self, other: Self) -> Self;
-    /// Lane-wise maximum.
+    /// Lane-wise maximum; `other` where either is NaN.
     unsafe fn max(self, other: Self) -> Self;
     /// Sum of all lanes, in an order fixed per type.
     unsafe fn sum(self) -> f32;
