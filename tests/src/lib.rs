@@ -1,5 +1,6 @@
-//! Shared pieces of the test suites: oracles, generators and tolerances.
+//! Shared pieces of the test suites: oracles, problems, generators and tolerances.
 
+pub mod cases;
 pub mod oracle;
 pub mod strategies;
 pub mod tolerance;

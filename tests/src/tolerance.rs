@@ -13,3 +13,19 @@ pub const RECALL_CEILING: f64 = 0.1;
 /// Per cent, for AP under random ranking of 40,000 detections. At the head of the ranking the
 /// envelope follows random runs of hits; that excess falls with the root of the count.
 pub const RANDOM_RANKING: f64 = 0.4;
+
+/// Copies keep every bit.
+pub const EXACT: f64 = 0.0;
+
+/// Of the summed magnitudes. A handful of roundings of 2⁻²⁴ each, and a sigmoid or a division;
+/// losses sum 64 f32 products per lane before they go on in f64, whose roundings mostly cancel.
+pub const ELEMENTWISE: f64 = 6e-7;
+
+/// Of the summed magnitudes. Sums of up to some ten thousand f32 products in the kernels' order:
+/// each addition rounds by 2⁻²⁴ of the partial sum, and random signs keep partial sums far below
+/// the summed magnitudes. The largest error of the named cases is a fifth of this.
+pub const DOT_PRODUCT: f64 = 2e-6;
+
+/// Of the summed magnitudes, for difference quotients of the f64 oracles with a step of 2⁻¹⁶: the
+/// third derivative of a sigmoid times the squared step, and cancellation of 2⁻⁵³ over the step.
+pub const DIFFERENCE_QUOTIENT: f64 = 1e-4;
