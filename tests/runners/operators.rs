@@ -21,6 +21,15 @@ fn cpus() -> &'static [Cpu] {
     })
 }
 
+fn random() -> ProptestConfig {
+    ProptestConfig {
+        cases: CASES,
+        // A failure becomes a named case, not an opaque seed in a file.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 /// Checks on every instruction set; returns the difference quotients compared and given up.
 fn check(case: &dyn Case, work: usize) -> Result<(usize, usize), String> {
     let expected = Expected::new(case, work);
@@ -38,12 +47,7 @@ macro_rules! operators {
             use super::*;
 
             proptest! {
-                #![proptest_config(ProptestConfig {
-                    cases: CASES,
-                    // A failure becomes a named case, not an opaque seed in a file.
-                    failure_persistence: None,
-                    ..ProptestConfig::default()
-                })]
+                #![proptest_config(random())]
 
                 #[test]
                 fn random_problems(problem in cases::$name::problems()) {
@@ -81,3 +85,27 @@ operators!(
     soft_threshold
     time_code
 );
+
+mod adam {
+    use super::*;
+
+    proptest! {
+        #![proptest_config(random())]
+
+        #[test]
+        fn random_problems(problem in cases::adam::problems()) {
+            if let Err(error) = problem.check() {
+                return Err(TestCaseError::fail(error));
+            }
+        }
+    }
+
+    #[test]
+    fn named_problems() {
+        for (name, problem) in cases::adam::named() {
+            if let Err(error) = problem.check() {
+                panic!("{name}: {error}");
+            }
+        }
+    }
+}

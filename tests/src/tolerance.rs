@@ -29,3 +29,15 @@ pub const DOT_PRODUCT: f64 = 2e-6;
 /// Of the summed magnitudes, for difference quotients of the f64 oracles with a step of 2⁻¹⁶: the
 /// third derivative of a sigmoid times the squared step, and cancellation of 2⁻⁵³ over the step.
 pub const DIFFERENCE_QUOTIENT: f64 = 1e-4;
+
+/// Relative, for the loss of a small network in f32 against f64: its layers round by 2⁻²⁴ per
+/// operation, and errors of single cells cancel in the sums.
+pub const LOSS_VALUE: f64 = 1e-5;
+
+/// Of the root of the summed squared terms `g·d` of a directional derivative. Gradients in f32, and
+/// the few ReLUs and taps whose side of the kink f32 decides otherwise than f64.
+pub const DIRECTIONAL_DERIVATIVE: f64 = 1e-3;
+
+/// Of the path, steps times rate, of a parameter under Adam: a step divides a first moment that
+/// may have cancelled by the root of the second, and carries the moments' relative errors.
+pub const ADAM_STEP: f64 = 2e-5;

@@ -3,6 +3,7 @@
 //! A problem is its geometry and a seed; so a failure prints as a literal that becomes a named
 //! case (`named()` of each module) as it stands.
 
+pub mod adam;
 pub mod arithmetic;
 pub mod channel_stats;
 pub mod check;
@@ -15,6 +16,7 @@ pub mod group_scale;
 pub mod loss;
 pub mod soft_threshold;
 pub mod time_code;
+pub mod training_step;
 
 use std::fmt::Debug;
 

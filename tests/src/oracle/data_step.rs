@@ -2,22 +2,21 @@
 
 use derefnet::ops::DataStep;
 
-/// `(G X G)[i,j] = Σ_{a,b} G[i,a] · X[a,b] · G[b,j]` of every map.
+/// `(A B)[i,j] = Σ_k A[i,k] · B[k,j]`, all square.
+fn product(side: usize, a: &[f64], b: &[f64]) -> Vec<f64> {
+    let element = |at: usize| {
+        let (i, j) = (at / side, at % side);
+        (0..side).map(|k| a[i * side + k] * b[k * side + j]).sum()
+    };
+    (0..side * side).map(element).collect()
+}
+
+/// `G X G` of every map.
 fn sandwich(op: &DataStep, g: &[f64], x: &[f64]) -> Vec<f64> {
-    let s = op.side;
-    let mut out = vec![0.0; x.len()];
-    for (x, out) in x.chunks(s * s).zip(out.chunks_mut(s * s)) {
-        for i in 0..s {
-            for j in 0..s {
-                for a in 0..s {
-                    for b in 0..s {
-                        out[i * s + j] += g[i * s + a] * x[a * s + b] * g[b * s + j];
-                    }
-                }
-            }
-        }
-    }
-    out
+    let side = op.side;
+    let maps = x.chunks(side * side);
+    maps.flat_map(|x| product(side, &product(side, g, x), g))
+        .collect()
 }
 
 /// The output; inputs `H`, `B`, `ρ`, `G`.

@@ -70,7 +70,9 @@ fn response() -> Vec<f64> {
 fn gram(a: &[f64]) -> Vec<f64> {
     let element = |k: usize| {
         let column = |p: usize, j: usize| a[p * MAP_SIDE + j];
-        (0..FRAME_SIDE).map(|p| column(p, k / MAP_SIDE) * column(p, k % MAP_SIDE)).sum()
+        (0..FRAME_SIDE)
+            .map(|p| column(p, k / MAP_SIDE) * column(p, k % MAP_SIDE))
+            .sum()
     };
     (0..MAP_LEN).map(element).collect()
 }
@@ -108,7 +110,10 @@ impl<'a> Network<'a> {
 
     /// The convolution called `name` of one map; its output channels follow from its kernel.
     fn conv(&self, x: &[f64], name: &str, kernel: usize, activation: Activation) -> Vec<f64> {
-        let weight = self.values.get(name).unwrap_or_else(|| &self.values[&format!("{name}.weight")]);
+        let weight = self
+            .values
+            .get(name)
+            .unwrap_or_else(|| &self.values[&format!("{name}.weight")]);
         let bias = self.values.get(&format!("{name}.bias"));
         let c = x.len() / MAP_LEN;
         let op = Conv2d {
@@ -118,8 +123,10 @@ impl<'a> Network<'a> {
             bias: bias.is_some(),
             activation,
         };
-        let inputs: Vec<Vec<f64>> =
-            [x.to_vec(), weight.clone()].into_iter().chain(bias.cloned()).collect();
+        let inputs: Vec<Vec<f64>> = [x.to_vec(), weight.clone()]
+            .into_iter()
+            .chain(bias.cloned())
+            .collect();
         conv2d::forward(&op, &inputs)
     }
 
@@ -128,8 +135,19 @@ impl<'a> Network<'a> {
         let a = response();
         let scale = f64::from(self.net.config.intensity_scale);
         let frame: Vec<f64> = counts.iter().map(|&l| f64::from(l) / scale).collect();
-        let start = |cell: &[f32]| cell.iter().zip(&frame).map(|(&q, l)| f64::from(q) * l).sum();
-        let mut map: Vec<f64> = self.net.operators.qinit.chunks(FRAME_LEN).map(start).collect();
+        let start = |cell: &[f32]| {
+            cell.iter()
+                .zip(&frame)
+                .map(|(&q, l)| f64::from(q) * l)
+                .sum()
+        };
+        let mut map: Vec<f64> = self
+            .net
+            .operators
+            .qinit
+            .chunks(FRAME_LEN)
+            .map(start)
+            .collect();
         let (back, gram) = (back_project(&a, &frame), gram(&a));
         let mut residuals = Vec::new();
         for k in 0..self.net.config.stages {
@@ -161,7 +179,10 @@ impl<'a> Network<'a> {
             len: MAP_LEN,
         };
         let layer = ["weight", "bias"].map(|part| self.values[&format!("TDDA.mlp.{part}")].clone());
-        time_code::forward(&op, &layer).chunks(MAP_LEN).map(<[f64]>::to_vec).collect()
+        time_code::forward(&op, &layer)
+            .chunks(MAP_LEN)
+            .map(<[f64]>::to_vec)
+            .collect()
     }
 
     /// TDFA: the map of one frame, aligned to the centre; both position-coded.
@@ -169,10 +190,18 @@ impl<'a> Network<'a> {
         let c = self.net.config.channels;
         let feature = |x: &[f64]| self.conv(x, "TDDA.feat_extract.0.conv", 3, Activation::Relu);
         let half = |x: &[f64], part: &str| {
-            self.conv(x, &format!("TDDA.feat_aggregate.{part}"), 1, Activation::None)
+            self.conv(
+                x,
+                &format!("TDDA.feat_aggregate.{part}"),
+                1,
+                Activation::None,
+            )
         };
         let feature_of_reference = feature(reference);
-        let halves = [half(&feature(centre), "conv0_s"), half(&feature_of_reference, "conv1_s")];
+        let halves = [
+            half(&feature(centre), "conv0_s"),
+            half(&feature_of_reference, "conv1_s"),
+        ];
         let (pixels, channels, groups) = (MAP_LEN, c, 2);
         let joined = concat::forward(
             &Concat {
@@ -214,8 +243,9 @@ impl<'a> Network<'a> {
         };
         let coded_centre = code(WINDOW / 2);
         let neighbours = (0..WINDOW).filter(|&k| k != WINDOW / 2);
-        let aligned: Vec<Vec<f64>> =
-            neighbours.map(|k| self.align(&coded_centre, &code(k))).collect();
+        let aligned: Vec<Vec<f64>> = neighbours
+            .map(|k| self.align(&coded_centre, &code(k)))
+            .collect();
         let mut stack = aligned.clone();
         stack.insert(WINDOW / 2, coded_centre.clone());
         let op = Concat {
@@ -239,8 +269,11 @@ impl<'a> Network<'a> {
 
     /// The loss against `labels (windows, 1089)`, Eq. 22–25.
     pub fn loss(&self, frames: &Frames, labels: &[f32], config: &LossConfig) -> Terms {
-        let unfolded: Vec<Unfolded> =
-            frames.counts.chunks(FRAME_LEN).map(|f| self.unfold(f)).collect();
+        let unfolded: Vec<Unfolded> = frames
+            .counts
+            .chunks(FRAME_LEN)
+            .map(|f| self.unfold(f))
+            .collect();
         let constraint = (0..self.net.config.stages)
             .map(|k| {
                 let squares: f64 = unfolded.iter().map(|u| mean_square(&u.residuals[k])).sum();
@@ -252,7 +285,9 @@ impl<'a> Network<'a> {
         let mut labels = labels.chunks(MAP_LEN);
         for trajectory in unfolded.chunks(frames.length) {
             for start in 0..frames.windows() {
-                let maps: Vec<&[f64]> = (0..WINDOW).map(|k| &trajectory[start + k].map[..]).collect();
+                let maps: Vec<&[f64]> = (0..WINDOW)
+                    .map(|k| &trajectory[start + k].map[..])
+                    .collect();
                 let first = match self.net.config.time {
                     TimeConvention::Window => 0,
                     TimeConvention::Trajectory => start,
@@ -266,8 +301,12 @@ impl<'a> Network<'a> {
                 for aligned in &window.aligned {
                     align += distance(aligned, target, f64::abs);
                 }
-                let label: Vec<f64> =
-                    labels.next().unwrap_or(&[]).iter().map(|&v| f64::from(v)).collect();
+                let label: Vec<f64> = labels
+                    .next()
+                    .unwrap_or(&[])
+                    .iter()
+                    .map(|&v| f64::from(v))
+                    .collect();
                 regression += distance(&window.output, &label, |d| d * d);
             }
         }
@@ -275,7 +314,10 @@ impl<'a> Network<'a> {
         let trajectories = frames.trajectories() as f64;
         let cells = MAP_LEN as f64;
         (align, regression) = match config.variant {
-            LossVariant::Paper => (align / (windows * 4.0 * cells), regression / (windows * cells)),
+            LossVariant::Paper => (
+                align / (windows * 4.0 * cells),
+                regression / (windows * cells),
+            ),
             LossVariant::Released => (align / trajectories, regression / (trajectories * cells)),
         };
         let total = f64::from(config.constraint) * constraint.iter().sum::<f64>()

@@ -53,6 +53,12 @@ impl Cpu {
         self.isa
     }
 
+    /// Buffers that wait for reuse. Constant from step to step: a growing number is a leak.
+    pub fn pooled(&self) -> usize {
+        let pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
+        pool.values().map(Vec::len).sum()
+    }
+
     /// Items per part when a batch of `batch` items is divided for a reduction.
     pub(crate) fn part_len(batch: usize) -> usize {
         batch.div_ceil(PARTS).max(1)
