@@ -66,20 +66,23 @@ impl Expected {
                 if !trained || case.is_convention(exact, input, at) {
                     continue;
                 }
-                let mut change = |step: f64| {
+                let mut at_distance = |step: f64| {
                     moved[input][at] = exact[input][at] + step;
                     let output = case.forward(&moved);
                     moved[input][at] = exact[input][at];
-                    let terms = output.iter().zip(&self.output).zip(dy);
-                    terms.map(|((y, y0), g)| g * (y - y0)).sum::<f64>() / step
+                    output
                 };
-                let (left, right) = (change(-STEP), change(STEP));
-                let size = self.sizes.gradients[input][at];
-                if (left - right).abs() > DIFFERENCE_QUOTIENT * size {
+                let (left, right) = (at_distance(-STEP), at_distance(STEP));
+                let (mut value, mut bend) = (0.0, 0.0);
+                for (at, g) in dy.iter().enumerate() {
+                    value += g * (right[at] - left[at]) / (2.0 * STEP);
+                    // By magnitude, as the kinks of two outputs may cancel.
+                    bend += (g * (right[at] + left[at] - 2.0 * self.output[at]) / STEP).abs();
+                }
+                if bend > DIFFERENCE_QUOTIENT * self.sizes.gradients[input][at] {
                     self.kinks += 1;
                     continue;
                 }
-                let value = (left + right) / 2.0;
                 self.slopes.push(Slope { input, at, value });
             }
         }
