@@ -267,6 +267,31 @@ impl<'a> Network<'a> {
         }
     }
 
+    /// Sums of the alignment and of the regression over all windows of one trajectory.
+    fn distances(&self, maps: &[Unfolded], labels: &[f32], variant: LossVariant) -> (f64, f64) {
+        let gates = self.gates(maps.len());
+        let (mut align, mut regression) = (0.0, 0.0);
+        for (start, label) in labels.chunks(MAP_LEN).enumerate() {
+            let maps: Vec<&[f64]> = (0..WINDOW).map(|k| &maps[start + k].map[..]).collect();
+            let first = match self.net.config.time {
+                TimeConvention::Window => 0,
+                TimeConvention::Trajectory => start,
+            };
+            let gates: Vec<&[f64]> = (0..WINDOW).map(|k| &gates[first + k][..]).collect();
+            let window = self.window(&maps, &gates);
+            let target = match variant {
+                LossVariant::Paper => &window.coded_centre[..],
+                LossVariant::Released => maps[WINDOW / 2],
+            };
+            for aligned in &window.aligned {
+                align += distance(aligned, target, f64::abs);
+            }
+            let label: Vec<f64> = label.iter().map(|&v| f64::from(v)).collect();
+            regression += distance(&window.output, &label, |d| d * d);
+        }
+        (align, regression)
+    }
+
     /// The loss against `labels (windows, 1089)`, Eq. 22–25.
     pub fn loss(&self, frames: &Frames, labels: &[f32], config: &LossConfig) -> Terms {
         let unfolded: Vec<Unfolded> = frames
@@ -274,45 +299,20 @@ impl<'a> Network<'a> {
             .chunks(FRAME_LEN)
             .map(|f| self.unfold(f))
             .collect();
-        let constraint = (0..self.net.config.stages)
-            .map(|k| {
-                let squares: f64 = unfolded.iter().map(|u| mean_square(&u.residuals[k])).sum();
-                squares / unfolded.len() as f64
-            })
-            .collect::<Vec<f64>>();
-        let gates = self.gates(frames.length.max(WINDOW));
+        let residual = |k: usize| unfolded.iter().map(move |u| mean_square(&u.residuals[k]));
+        let constraint: Vec<f64> = (0..self.net.config.stages)
+            .map(|k| residual(k).sum::<f64>() / unfolded.len() as f64)
+            .collect();
         let (mut align, mut regression) = (0.0, 0.0);
-        let mut labels = labels.chunks(MAP_LEN);
-        for trajectory in unfolded.chunks(frames.length) {
-            for start in 0..frames.windows() {
-                let maps: Vec<&[f64]> = (0..WINDOW)
-                    .map(|k| &trajectory[start + k].map[..])
-                    .collect();
-                let first = match self.net.config.time {
-                    TimeConvention::Window => 0,
-                    TimeConvention::Trajectory => start,
-                };
-                let gates: Vec<&[f64]> = (0..WINDOW).map(|k| &gates[first + k][..]).collect();
-                let window = self.window(&maps, &gates);
-                let target = match config.variant {
-                    LossVariant::Paper => &window.coded_centre[..],
-                    LossVariant::Released => maps[WINDOW / 2],
-                };
-                for aligned in &window.aligned {
-                    align += distance(aligned, target, f64::abs);
-                }
-                let label: Vec<f64> = labels
-                    .next()
-                    .unwrap_or(&[])
-                    .iter()
-                    .map(|&v| f64::from(v))
-                    .collect();
-                regression += distance(&window.output, &label, |d| d * d);
-            }
+        let labels = labels.chunks(frames.windows() * MAP_LEN);
+        for (maps, labels) in unfolded.chunks(frames.length).zip(labels) {
+            let (a, r) = self.distances(maps, labels, config.variant);
+            align += a;
+            regression += r;
         }
-        let windows = (frames.trajectories() * frames.windows()) as f64;
         let trajectories = frames.trajectories() as f64;
         let cells = MAP_LEN as f64;
+        let windows = trajectories * frames.windows() as f64;
         (align, regression) = match config.variant {
             LossVariant::Paper => (
                 align / (windows * 4.0 * cells),
