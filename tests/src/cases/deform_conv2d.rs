@@ -16,6 +16,8 @@ pub enum Offsets {
     Zero,
     /// Whole pixels: every sample on a kink, many on the border of the map and beyond.
     Whole,
+    /// A 1024th beside whole pixels: just inside and just outside the map.
+    Brink,
     /// Sixteenths of pixels, up to three pixels away.
     Near,
     /// 1024ths of pixels, up to twelve pixels away.
@@ -50,13 +52,13 @@ fn afford(mut op: DeformConv2d) -> DeformConv2d {
 
 /// Random problems.
 pub fn problems() -> impl Strategy<Value = Problem> {
-    use Offsets::{Fine, Near, Whole, Wild, Zero};
+    use Offsets::{Brink, Fine, Near, Whole, Wild, Zero};
     let shape = (
         select(&BATCHES[..]),
         select(&SIDES[..]),
         select(&CHANNELS[..]),
     );
-    let offsets = select(vec![Zero, Whole, Near, Fine, Wild]);
+    let offsets = select(vec![Zero, Whole, Brink, Near, Fine, Wild]);
     (shape, select(&CHANNELS[..]), offsets, any::<u64>()).prop_map(
         |((n, (h, w), c), out_channels, offsets, seed)| Problem {
             op: afford(DeformConv2d {
@@ -89,6 +91,10 @@ pub fn named() -> Vec<(&'static str, Problem)> {
         ("edge", problem(1, 33, 16, 16, Offsets::Near)),
         ("start of training", problem(2, 33, 16, 16, Offsets::Zero)),
         ("on the border lines", problem(4, 3, 32, 18, Offsets::Whole)),
+        (
+            "beside the border lines",
+            problem(4, 3, 16, 18, Offsets::Brink),
+        ),
         ("one pixel", problem(3, 1, 3, 2, Offsets::Near)),
         ("far away", problem(5, 5, 32, 8, Offsets::Wild)),
         (
@@ -120,6 +126,7 @@ impl Problem {
         match kind {
             Offsets::Zero => 0.0,
             Offsets::Whole => draw.lattice(1, 1, 3)[0],
+            Offsets::Brink => draw.lattice(1, 1, 3)[0] + draw.lattice(1, 1, 1)[0] / 1024.0,
             Offsets::Near => draw.lattice(1, 16, 3)[0],
             Offsets::Fine | Offsets::Wild => draw.lattice(1, 1024, 12)[0],
         }

@@ -8,6 +8,7 @@ pub mod arch;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -23,6 +24,7 @@ const PARTS: usize = 16;
 pub struct Cpu {
     isa: Isa,
     pool: Mutex<HashMap<usize, Vec<Vec<f32>>>>,
+    allocated: AtomicUsize,
 }
 
 impl Default for Cpu {
@@ -37,6 +39,7 @@ impl Cpu {
         Self {
             isa: Isa::best(),
             pool: Mutex::default(),
+            allocated: AtomicUsize::new(0),
         }
     }
 
@@ -45,6 +48,7 @@ impl Cpu {
         Isa::available().contains(&isa).then(|| Self {
             isa,
             pool: Mutex::default(),
+            allocated: AtomicUsize::new(0),
         })
     }
 
@@ -53,10 +57,10 @@ impl Cpu {
         self.isa
     }
 
-    /// Buffers that wait for reuse. Constant from step to step: a growing number is a leak.
-    pub fn pooled(&self) -> usize {
-        let pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
-        pool.values().map(Vec::len).sum()
+    /// Buffers made so far, recycled ones not counted: grows no more once every step is like the
+    /// last.
+    pub fn allocated(&self) -> usize {
+        self.allocated.load(Ordering::Relaxed)
     }
 
     /// Items per part when a batch of `batch` items is divided for a reduction.
@@ -75,7 +79,10 @@ impl Backend for Cpu {
     fn alloc(&self, len: usize) -> Vec<f32> {
         let mut pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
         let recycled = pool.get_mut(&len).and_then(Vec::pop);
-        recycled.unwrap_or_else(|| vec![0.0; len])
+        recycled.unwrap_or_else(|| {
+            self.allocated.fetch_add(1, Ordering::Relaxed);
+            vec![0.0; len]
+        })
     }
 
     fn recycle(&self, buffer: Vec<f32>) {
