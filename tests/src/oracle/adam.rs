@@ -27,8 +27,8 @@ impl Tensor {
     /// Step number `t`, counted from 1.
     pub fn step(&mut self, config: &AdamConfig, rate: f32, t: i32, gradient: &[f64]) {
         let (beta1, beta2) = (f64::from(config.beta1), f64::from(config.beta2));
-        for k in 0..self.value.len() {
-            let g = gradient[k] + f64::from(config.weight_decay) * self.value[k];
+        for (k, gradient) in gradient.iter().enumerate() {
+            let g = gradient + f64::from(config.weight_decay) * self.value[k];
             self.first[k] = beta1 * self.first[k] + (1.0 - beta1) * g;
             self.second[k] = beta2 * self.second[k] + (1.0 - beta2) * g * g;
             let m = self.first[k] / (1.0 - beta1.powi(t));

@@ -210,7 +210,10 @@ impl<'a> Network<'a> {
             },
             &halves,
         );
-        let stats = channel_stats::forward(&ChannelStats { pixels, channels }, &[joined.clone()]);
+        let stats = channel_stats::forward(
+            &ChannelStats { pixels, channels },
+            std::slice::from_ref(&joined),
+        );
         let squeeze = "TDDA.feat_aggregate.conv_squeeze";
         let weights = self.conv(&stats, squeeze, 3, Activation::Sigmoid);
         let op = GroupScale {
