@@ -1,6 +1,7 @@
-//! Shared pieces of the test suites: oracles, generators and tolerances.
+//! Shared pieces of the test suites: oracles, problems, generators and tolerances.
 
 pub mod datasets;
+pub mod cases;
 pub mod oracle;
 pub mod statistics;
 pub mod strategies;

@@ -40,3 +40,33 @@ pub const IDEAL_CEILING: std::ops::RangeInclusive<f64> = 57.5..=59.0;
 
 /// Per cent, for AP25 of exact label maps: below 100 only by targets that share a cell.
 pub const PERFECT: f64 = 99.9;
+
+/// Copies keep every bit.
+pub const EXACT: f64 = 0.0;
+
+/// Of the summed magnitudes. A handful of roundings of 2⁻²⁴ each, and a sigmoid or a division;
+/// losses sum 64 f32 products per lane before they go on in f64, whose roundings mostly cancel. The
+/// largest error seen in the problems is 1.4e-7.
+pub const ELEMENTWISE: f64 = 4e-7;
+
+/// Of the summed magnitudes. Sums of up to some ten thousand f32 products in the kernels' order:
+/// each addition rounds by 2⁻²⁴ of the partial sum, and random signs keep partial sums far below
+/// the summed magnitudes. The largest error seen in the problems is 3e-7.
+pub const DOT_PRODUCT: f64 = 1e-6;
+
+/// Of the summed magnitudes, for difference quotients of the f64 oracles with a step of 2⁻¹⁶: the
+/// third derivative of a sigmoid times the squared step, and cancellation of 2⁻⁵³ over the step.
+pub const DIFFERENCE_QUOTIENT: f64 = 1e-4;
+
+/// Relative, for the loss of a small network in f32 against f64: its layers round by 2⁻²⁴ per
+/// operation, and errors of single cells cancel in the sums.
+pub const LOSS_VALUE: f64 = 1e-5;
+
+/// Of the root of the summed squared terms `g·d` of a directional derivative. The few ReLUs and
+/// thresholds whose kink lies within the step, and the digits lost in differences of losses, where
+/// the gradient is small. The largest error seen is 3.4e-4.
+pub const DIRECTIONAL_DERIVATIVE: f64 = 1e-3;
+
+/// Of the path, steps times rate, of a parameter under Adam: a step divides a first moment that
+/// may have cancelled by the root of the second, and carries the moments' relative errors.
+pub const ADAM_STEP: f64 = 2e-5;

@@ -9,6 +9,7 @@ pub(crate) mod packed;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -24,6 +25,7 @@ const PARTS: usize = 16;
 pub struct Cpu {
     isa: Isa,
     pool: Mutex<HashMap<usize, Vec<Vec<f32>>>>,
+    allocated: AtomicUsize,
 }
 
 impl Default for Cpu {
@@ -38,6 +40,7 @@ impl Cpu {
         Self {
             isa: Isa::best(),
             pool: Mutex::default(),
+            allocated: AtomicUsize::new(0),
         }
     }
 
@@ -46,12 +49,19 @@ impl Cpu {
         Isa::available().contains(&isa).then(|| Self {
             isa,
             pool: Mutex::default(),
+            allocated: AtomicUsize::new(0),
         })
     }
 
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// Buffers made so far, recycled ones not counted: grows no more once every step is like the
+    /// last.
+    pub fn allocated(&self) -> usize {
+        self.allocated.load(Ordering::Relaxed)
     }
 
     /// Items per part when a batch of `batch` items is divided for a reduction.
@@ -70,7 +80,10 @@ impl Backend for Cpu {
     fn alloc(&self, len: usize) -> Vec<f32> {
         let mut pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
         let recycled = pool.get_mut(&len).and_then(Vec::pop);
-        recycled.unwrap_or_else(|| vec![0.0; len])
+        recycled.unwrap_or_else(|| {
+            self.allocated.fetch_add(1, Ordering::Relaxed);
+            vec![0.0; len]
+        })
     }
 
     fn recycle(&self, buffer: Vec<f32>) {

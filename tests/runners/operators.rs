@@ -1,0 +1,111 @@
+//! Every training operator and Adam against naive f64 oracles, on every instruction set.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees tests in #[test] functions only, not in what they share"
+)]
+
+use std::sync::OnceLock;
+
+use derefnet::backend::cpu::Cpu;
+use derefnet::backend::cpu::arch::Isa;
+use derefnet_tests::cases::check::Expected;
+use derefnet_tests::cases::{self, CASES, Case};
+use proptest::prelude::*;
+
+/// One backend per instruction set. They outlive the problems, so that recycled buffers are dirty.
+fn cpus() -> &'static [Cpu] {
+    static CPUS: OnceLock<Vec<Cpu>> = OnceLock::new();
+    CPUS.get_or_init(|| {
+        let sets = Isa::available().into_iter();
+        sets.map(|isa| Cpu::with_isa(isa).unwrap()).collect()
+    })
+}
+
+fn random() -> ProptestConfig {
+    ProptestConfig {
+        cases: CASES,
+        // A failure becomes a named case, not an opaque seed in a file.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// Checks on every instruction set; returns the difference quotients compared and given up.
+fn check(case: &dyn Case, work: usize) -> Result<(usize, usize), String> {
+    let expected = Expected::new(case, work);
+    for cpu in cpus() {
+        expected
+            .check(case, cpu)
+            .map_err(|error| format!("{:?}: {error}", cpu.isa()))?;
+    }
+    Ok((expected.quotients(), expected.kinks))
+}
+
+macro_rules! operators {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use super::*;
+
+            proptest! {
+                #![proptest_config(random())]
+
+                #[test]
+                fn random_problems(problem in cases::$name::problems()) {
+                    if let Err(error) = check(&problem, problem.work()) {
+                        return Err(TestCaseError::fail(error));
+                    }
+                }
+            }
+
+            #[test]
+            fn named_problems() {
+                let (mut compared, mut kinks) = (0, 0);
+                for (name, problem) in cases::$name::named() {
+                    match check(&problem, problem.work()) {
+                        Ok((c, k)) => (compared, kinks) = (compared + c, kinks + k),
+                        Err(error) => panic!("{name}: {error}\n{problem:?}"),
+                    }
+                }
+                assert!(compared > kinks, "{compared} quotients compared, {kinks} at kinks");
+            }
+        }
+    )*};
+}
+
+operators!(
+    arithmetic
+    channel_stats
+    concat
+    conv2d
+    data_step
+    deform_conv2d
+    gather
+    group_scale
+    loss
+    soft_threshold
+    time_code
+);
+
+mod adam {
+    use super::*;
+
+    proptest! {
+        #![proptest_config(random())]
+
+        #[test]
+        fn random_problems(problem in cases::adam::problems()) {
+            if let Err(error) = problem.check() {
+                return Err(TestCaseError::fail(error));
+            }
+        }
+    }
+
+    #[test]
+    fn named_problems() {
+        for (name, problem) in cases::adam::named() {
+            if let Err(error) = problem.check() {
+                panic!("{name}: {error}");
+            }
+        }
+    }
+}
