@@ -201,24 +201,6 @@ pub fn parity(path: &Path) -> Result<ParityReport> {
         let losses = Losses::record(&mut tape, &graph, labels, 1, &loss);
         run.compare_forward(&tape, &graph, &network.config);
         run.compare_losses(&tape, &losses);
-        if std::env::var("DUMP").is_ok() {
-            let w = |n: &str, v: &[f32]| {
-                std::fs::write(
-                    n,
-                    v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
-                )
-                .unwrap()
-            };
-            w("/tmp/py/aligned.f32", tape.value(graph.aligned.unwrap()));
-            w("/tmp/py/s8.f32", tape.value(*graph.stages.last().unwrap()));
-            for k in 0..9 {
-                w(&format!("/tmp/py/st{k}.f32"), tape.value(graph.stages[k]));
-                w(
-                    &format!("/tmp/py/sy{k}.f32"),
-                    tape.value(graph.symmetric[k]),
-                );
-            }
-        }
         let keep: Vec<Var> = graph
             .stages
             .iter()
