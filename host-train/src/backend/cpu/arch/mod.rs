@@ -7,10 +7,12 @@
 
 mod conv;
 mod deform;
+mod peak;
 mod vector;
 
 pub use conv::{Gradient, Rows, Window, forward, forward_narrow, weight_gradient, weight_narrow};
 pub use deform::{Tap, sample, sample_backward};
+pub use peak::fma_peak;
 
 /// Instruction set of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
