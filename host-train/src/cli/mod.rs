@@ -22,8 +22,16 @@ pub mod interrupt;
 pub mod output;
 pub mod progress;
 
+pub mod demo;
+pub mod eval;
+pub mod export;
+pub mod info;
 pub mod metric;
+pub mod model;
+pub mod parity;
 pub mod simulate;
+pub mod train;
+pub mod unmix;
 
 /// Options that every command shares.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,18 +62,61 @@ struct Cli {
 /// Each variant reads `#[command(after_help = "Example:\n  derefnet x …")] X(x::XArgs)`; a test
 /// holds every command to its example.
 #[derive(Debug, clap::Subcommand)]
-enum Command {}
+enum Command {
+    /// Unmix a held-out sequence with the shipped model, evaluate, draw (the default).
+    #[command(after_help = "Example:\n  derefnet demo --out out/demo")]
+    Demo(demo::DemoArgs),
+    /// Find the targets in your own frames.
+    #[command(after_help = "Example:\n  derefnet unmix frames/ --at auto --plot pictures")]
+    Unmix(unmix::UnmixArgs),
+    /// Make a data set by the SeqCSIST rules.
+    #[command(
+        after_help = "Example:\n  derefnet simulate --out data --trajectories 200 --layout seqcsist"
+    )]
+    Simulate(simulate::SimulateArgs),
+    /// Train a network.
+    #[command(after_help = "Example:\n  derefnet train --preset edge --out runs/edge --minutes 60")]
+    Train(train::TrainArgs),
+    /// Evaluate a model on held-out trajectories.
+    #[command(
+        after_help = "Example:\n  derefnet eval --model runs/edge/best.safetensors --noise 2 --plot pr.png"
+    )]
+    Eval(eval::EvalArgs),
+    /// Compute CSO-mAP of detections against the truth.
+    #[command(
+        after_help = "Example:\n  derefnet metric --detections found.json --truth truth.json"
+    )]
+    Metric(metric::MetricArgs),
+    /// Compare the network with golden tensors of the authors' code.
+    #[command(
+        after_help = "Example:\n  derefnet parity --golden tests/golden/derefnet_seed1_small.safetensors"
+    )]
+    Parity(parity::ParityArgs),
+    /// Write a model in the form in which it ships.
+    #[command(
+        after_help = "Example:\n  derefnet export --model runs/edge/best.safetensors --out edge.safetensors"
+    )]
+    Export(export::ExportArgs),
+    /// Show what is in a model file.
+    #[command(after_help = "Example:\n  derefnet info runs/edge/best.safetensors")]
+    Info(info::InfoArgs),
+}
 
 impl Command {
     /// Hands over to the command's file.
-    fn run(&self, _common: &Common) -> Result<()> {
-        match *self {}
+    fn run(&self, common: &Common) -> Result<()> {
+        match self {
+            Self::Demo(args) => demo::run(args, common),
+            Self::Unmix(args) => unmix::run(args, common),
+            Self::Eval(args) => eval::run(args, common),
+            Self::Parity(args) => parity::run(args, common),
+            Self::Export(args) => export::run(args, common),
+            Self::Info(args) => info::run(args, common),
+            Self::Simulate(args) => simulate::run(args, common),
+            Self::Train(args) => train::run(args, common),
+            Self::Metric(args) => metric::run(args, common),
+        }
     }
-}
-
-/// Runs the main job, as if `demo` had been asked for.
-fn run_default(_common: &Common) -> Result<()> {
-    Err(Error::usage("no command given; see derefnet --help"))
 }
 
 /// Parses `args` (program name first), does the work and gives the exit code.
@@ -94,7 +145,7 @@ fn execute(cli: &Cli) -> Result<()> {
     interrupt::install()?;
     match &cli.command {
         Some(command) => command.run(&cli.common),
-        None => run_default(&cli.common),
+        None => demo::run(&demo::DemoArgs::default(), &cli.common),
     }
 }
 

@@ -189,7 +189,7 @@ fn range<T: std::str::FromStr + Copy>(text: &str) -> core::result::Result<[T; 2]
     }
 }
 
-fn number_range(text: &str) -> core::result::Result<[u32; 2], String> {
+pub(super) fn number_range(text: &str) -> core::result::Result<[u32; 2], String> {
     range(text)
 }
 

@@ -2,4 +2,5 @@
 
 pub mod frames_json;
 pub mod metric;
+pub mod network;
 pub mod parity;

@@ -1,12 +1,15 @@
 //! DeRefNet: parameters, their initial values, and the network as operators on a tape.
 
 mod config;
+pub(crate) mod file;
 mod init;
 mod network;
 mod parameters;
 mod physics;
+mod shipped;
 
 pub use config::{ModelConfig, Preset, TimeConvention};
+pub use file::Provenance;
 pub use init::initialise;
 pub use network::{DeRefNet, Frames, Graph};
 pub use parameters::{Parameter, Parameters};

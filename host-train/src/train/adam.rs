@@ -59,12 +59,14 @@ impl Adam {
         }
     }
 
-    /// One step: moves `values[i]` along `grads[i]`; a missing gradient leaves its parameter as is.
+    /// One step: moves `values[i]` along `grads[i]` at `rates[i]`; a missing gradient leaves its
+    /// parameter as is.
     ///
     /// # Panics
     /// If lengths differ from those given at creation.
-    pub fn step(&mut self, rate: f32, values: &mut [Vec<f32>], grads: &[Option<Vec<f32>>]) {
+    pub fn step(&mut self, rates: &[f32], values: &mut [Vec<f32>], grads: &[Option<Vec<f32>>]) {
         assert!(values.len() == self.first.len() && grads.len() == self.first.len());
+        assert!(rates.len() == values.len());
         self.steps += 1;
         let AdamConfig {
             beta1,
@@ -74,12 +76,13 @@ impl Adam {
         } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let correction = |beta: f32| 1.0 - f64::from(beta).powi(steps);
-        let step = (f64::from(rate) / correction(beta1)) as f32;
         let root = correction(beta2).sqrt() as f32;
         let isa = Isa::best();
         let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((value, grad), (m, v)) in values.iter_mut().zip(grads).zip(moments) {
+        for (((value, grad), (m, v)), &rate) in values.iter_mut().zip(grads).zip(moments).zip(rates)
+        {
             let Some(grad) = grad else { continue };
+            let step = (f64::from(rate) / correction(beta1)) as f32;
             assert!(grad.len() == value.len() && m.len() == value.len());
             let slices = value.par_chunks_mut(SLICE).zip(grad.par_chunks(SLICE));
             let moments = m.par_chunks_mut(SLICE).zip(v.par_chunks_mut(SLICE));

@@ -1,7 +1,16 @@
 //! Training: losses, Adam, schedules, checkpoints, the loop.
 
 pub mod adam;
+mod checkpoint;
+pub mod config;
+pub mod journal;
 pub mod loss;
+pub mod run;
+mod source;
 
 pub use adam::{Adam, AdamConfig};
+pub use checkpoint::{Best, Checkpoint};
+pub use config::{Schedule, TrainConfig};
 pub use loss::{LossConfig, LossVariant, Losses};
+pub use run::{Event, Run, Stop};
+pub use source::Source;

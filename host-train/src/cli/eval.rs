@@ -1,0 +1,158 @@
+//! `derefnet eval`: the metric of a model over a test split.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::model::ModelArgs;
+use super::progress::Progress;
+use super::{Common, interrupt, metric, output};
+use crate::backend::cpu::Cpu;
+use crate::dataset::{Split, load_split};
+use crate::eval::metric::{FrameResult, Report, evaluate, precision_recall};
+use crate::eval::network::{Inference, grid_results};
+use crate::plot::precision_recall::{Curve, draw};
+use crate::scene::{Arrangement, SceneConfig, Trajectory, generate};
+use crate::{Error, Result};
+
+/// Options of `eval`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct EvalArgs {
+    /// Which model to evaluate.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Data set folder; without it, trajectories are generated from --seed.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["noise", "arrangement", "targets"])]
+    pub data: Option<PathBuf>,
+    /// Split: tune on val, report on test.
+    #[arg(long, default_value = "test")]
+    pub split: Split,
+    /// Standard deviation of the noise in generated frames, counts.
+    #[arg(long, default_value_t = 0.0)]
+    pub noise: f64,
+    /// Arrangement of generated targets.
+    #[arg(long, value_enum, default_value = "rules")]
+    pub arrangement: Arrangement,
+    /// Fewest and most targets of generated trajectories.
+    #[arg(long, default_value = "2-4", value_parser = super::simulate::number_range)]
+    pub targets: [u32; 2],
+    /// Evaluate at most this many trajectories.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Write the precision-recall figure here.
+    #[arg(long, value_name = "F.png")]
+    pub plot: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    report: Report,
+    model: String,
+    readout: &'static str,
+    split: &'static str,
+    seed: u64,
+    noise: f64,
+    trajectories: usize,
+}
+
+/// Evaluates and prints.
+///
+/// # Errors
+/// Unusable model, data or options; a network output that is not finite.
+pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
+    let (network, _) = args.model.load()?;
+    let trajectories = trajectories(args, common.seed)?;
+    let backend = Cpu::new();
+    let inference = Inference::new(&network, &backend);
+    let progress = Progress::new("evaluating", "trajectories", trajectories.len() as u64);
+    let results = grid_results(&inference, &trajectories, || {
+        progress.advance(1);
+        interrupt::check()
+    })?;
+    drop(progress);
+    let report = evaluate(&results)?;
+    if let Some(path) = &args.plot {
+        draw_curves(path, &results, &report, &args.model.name())?;
+    }
+    let answer = Answer {
+        model: args.model.name(),
+        readout: "grid",
+        split: args.split.name(),
+        seed: common.seed,
+        noise: args.noise,
+        trajectories: trajectories.len(),
+        report,
+    };
+    let table = metric::table(&answer.report);
+    let head = format!(
+        "{}, grid readout, {} split, seed {}, noise σ = {}",
+        answer.model, answer.split, answer.seed, answer.noise
+    );
+    output::emit(common, &answer, &format!("{head}\n{table}"))
+}
+
+fn trajectories(args: &EvalArgs, seed: u64) -> Result<Vec<Trajectory>> {
+    let limit = args.limit.unwrap_or_else(|| args.split.trajectories());
+    if limit == 0 {
+        return Err(Error::usage("--limit is 0, expected at least 1"));
+    }
+    if let Some(folder) = &args.data {
+        let mut all = load_split(folder, args.split)?;
+        all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        if let Some(short) = all.iter().find(|t| t.truth.len() < 5) {
+            let message = format!(
+                "a trajectory has {} frames, expected 5 or more",
+                short.truth.len()
+            );
+            return Err(Error::format(folder, message));
+        }
+        return Ok(all);
+    }
+    let scene = SceneConfig {
+        noise: [args.noise; 2],
+        arrangement: args.arrangement,
+        targets: args.targets,
+        ..SceneConfig::default()
+    };
+    scene.validate()?;
+    Ok((0..limit)
+        .map(|i| generate(&scene, seed, args.split, i))
+        .collect())
+}
+
+/// Draws precision over recall with the APs of `report`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn draw_curves(
+    path: &std::path::Path,
+    results: &[FrameResult],
+    report: &Report,
+    title: &str,
+) -> Result<()> {
+    let curves = precision_recall(results)?;
+    let aps = [
+        report.ap05,
+        report.ap10,
+        report.ap15,
+        report.ap20,
+        report.ap25,
+    ];
+    let points: Vec<(Vec<f64>, Vec<f64>)> = curves
+        .iter()
+        .map(|c| c.points.iter().map(|p| (p.recall, p.precision)).unzip())
+        .collect();
+    let curves: Vec<Curve> = curves
+        .iter()
+        .zip(aps)
+        .zip(&points)
+        .map(|((c, ap), (recall, precision))| Curve {
+            delta: c.delta,
+            ap: ap / 100.0,
+            recall,
+            precision,
+        })
+        .collect();
+    draw(path, &curves, &format!("Precision over recall, {title}"))
+}

@@ -1,0 +1,107 @@
+//! `derefnet info`: what is in a model file.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Common, output};
+use crate::Result;
+use crate::model::{DeRefNet, ModelConfig, Preset, Provenance};
+
+/// Options of `info`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct InfoArgs {
+    /// Model file; without it, the model that ships with the program.
+    #[arg(value_name = "F")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    /// Preset whose sizes the model has.
+    preset: &'static str,
+    parameters: usize,
+    /// Trainable values that inference reads: the position code needs two vectors only.
+    effective_parameters: usize,
+    /// Needs of the quantised form; null for a float model.
+    ram_bytes: Option<u64>,
+    flash_bytes: Option<u64>,
+    config: ModelConfig,
+    provenance: Provenance,
+    tensors: Vec<(String, Vec<usize>)>,
+}
+
+/// Prints sizes, shapes and provenance.
+///
+/// # Errors
+/// If the file is damaged or no model.
+pub fn run(args: &InfoArgs, common: &Common) -> Result<()> {
+    let (network, provenance) = match &args.file {
+        Some(path) => DeRefNet::load(path)?,
+        None => DeRefNet::shipped()?,
+    };
+    let tensors = &network.parameters.tensors;
+    let folded: usize = tensors
+        .iter()
+        .filter(|t| t.name == "TDDA.mlp.weight")
+        .map(|t| t.values.len() - t.shape[0])
+        .sum();
+    let parameters = network.parameters.count();
+    let answer = Answer {
+        preset: preset_name(&network.config),
+        parameters,
+        effective_parameters: parameters - folded,
+        ram_bytes: None,
+        flash_bytes: None,
+        config: network.config.clone(),
+        provenance,
+        tensors: tensors
+            .iter()
+            .map(|t| (t.name.clone(), t.shape.clone()))
+            .collect(),
+    };
+    output::emit(common, &answer, &describe(&answer))
+}
+
+fn preset_name(config: &ModelConfig) -> &'static str {
+    let sizes = |c: &ModelConfig| (c.stages, c.channels, c.residual_blocks);
+    let is = |preset| sizes(config) == sizes(&ModelConfig::preset(preset));
+    match () {
+        () if is(Preset::Paper) => "paper",
+        () if is(Preset::Edge) => "edge",
+        () => "custom",
+    }
+}
+
+fn describe(answer: &Answer) -> String {
+    let Answer {
+        config, provenance, ..
+    } = answer;
+    let validation = provenance.validation.map_or_else(
+        || "none recorded".to_owned(),
+        |[map, ap25]| format!("CSO-mAP {map:.2}, AP25 {ap25:.2} (grid readout, validation split)"),
+    );
+    format!(
+        "preset         {}: {} stages, {} channels, {} residual blocks\n\
+         parameters     {} ({} read at inference)\n\
+         position code  {:?}, intensity scale {} counts\n\
+         trained        {} steps, {} trajectories, seed {}, data {}, noise σ {}–{} counts\n\
+         validation     {validation}\n\
+         form           f32, {} tensors; RAM and flash are known once quantised",
+        answer.preset,
+        config.stages,
+        config.channels,
+        config.residual_blocks,
+        answer.parameters,
+        answer.effective_parameters,
+        config.time,
+        config.intensity_scale,
+        provenance.steps,
+        provenance.trajectories,
+        provenance.seed,
+        provenance.data_version,
+        provenance.noise[0],
+        provenance.noise[1],
+        answer.tensors.len(),
+    )
+}

@@ -1,0 +1,66 @@
+//! `derefnet parity`: comparison with golden tensors of the authors' network.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::{Common, output};
+use crate::eval::parity::{ParityReport, parity};
+use crate::{Error, Result};
+
+/// Options of `parity`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ParityArgs {
+    /// Golden tensors, safetensors.
+    #[arg(long, value_name = "F.safetensors")]
+    pub golden: PathBuf,
+    /// Rounding errors of the reference, JSON; a tensor may then deviate ten times as much.
+    #[arg(long, value_name = "F.json")]
+    pub tolerances: Option<PathBuf>,
+}
+
+/// Lines of the table.
+const SHOWN: usize = 12;
+
+/// Runs forward, backward and one Adam step; prints the largest errors.
+///
+/// # Errors
+/// [`Error::CheckFailed`] if a tensor is out of tolerance, others for an unusable file.
+pub fn run(args: &ParityArgs, common: &Common) -> Result<()> {
+    let report = parity(&args.golden, args.tolerances.as_deref())?;
+    output::emit(common, &report, &table(&report))?;
+    if report.pass {
+        return Ok(());
+    }
+    let failed = report.tensors.iter().filter(|t| !t.pass()).count();
+    let all = report.tensors.len();
+    Err(Error::CheckFailed(format!(
+        "{failed} of {all} tensors are out of tolerance"
+    )))
+}
+
+fn table(report: &ParityReport) -> String {
+    let mut sorted: Vec<_> = report.tensors.iter().collect();
+    let share = |t: f64, bound: f64| t / bound;
+    sorted.sort_by(|a, b| {
+        share(b.relative_l2, b.tolerance).total_cmp(&share(a.relative_l2, a.tolerance))
+    });
+    let mut text = format!(
+        "{:<44} {:>12} {:>10}\n",
+        "tensor", "relative L2", "tolerance"
+    );
+    for t in sorted.iter().take(SHOWN) {
+        let mark = if t.pass() { "" } else { "  FAIL" };
+        let _ = writeln!(
+            text,
+            "{:<44} {:>12.3e} {:>10.1e}{mark}",
+            t.name, t.relative_l2, t.tolerance
+        );
+    }
+    let verdict = if report.pass { "pass" } else { "FAIL" };
+    let _ = write!(
+        text,
+        "{verdict}: {} tensors compared, the {SHOWN} worst shown",
+        sorted.len()
+    );
+    text
+}

@@ -1,0 +1,174 @@
+//! `derefnet train`: trains a network, resuming exactly.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::progress::Progress;
+use super::{Common, interrupt, output};
+use crate::model::Preset;
+use crate::plot;
+use crate::train::{Best, Event, Run, Source, Stop, TrainConfig};
+use crate::{Error, Result};
+
+/// Options of `train`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TrainArgs {
+    /// Sizes of the network.
+    #[arg(long, value_enum, default_value = "edge")]
+    pub preset: Preset,
+    /// Run directory: created, or with --resume continued.
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+    /// TOML file whose fields override the defaults of the preset.
+    #[arg(long, value_name = "F.toml")]
+    pub config: Option<PathBuf>,
+    /// Data set folder; without it, trajectories are generated as training goes.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Length of the whole run in epochs of 3,500 trajectories.
+    #[arg(long, conflicts_with = "resume")]
+    pub epochs: Option<f64>,
+    /// Stop after this many minutes; --resume goes on from there.
+    #[arg(long)]
+    pub minutes: Option<f64>,
+    /// Continue the run in --out from its checkpoint.
+    #[arg(long, conflicts_with_all = ["config", "preset"])]
+    pub resume: bool,
+}
+
+/// Trajectories of an epoch: the published training split.
+const EPOCH: f64 = 3_500.0;
+
+#[derive(Serialize)]
+struct Answer {
+    run: PathBuf,
+    finished: bool,
+    step: u64,
+    steps: u64,
+    best: Option<Best>,
+}
+
+/// Trains; see [`Run`].
+///
+/// # Errors
+/// Bad configuration or data, a run directory that cannot be used, a loss that is not finite.
+pub fn run(args: &TrainArgs, common: &Common) -> Result<()> {
+    let time = match args.minutes {
+        Some(m) if !(m.is_finite() && m > 0.0) => {
+            return Err(Error::usage(format!(
+                "--minutes is {m}, expected a positive number"
+            )));
+        }
+        minutes => minutes.map(|m| Duration::from_secs_f64(60.0 * m)),
+    };
+    let mut run = if args.resume {
+        resume(args)?
+    } else {
+        create(args, common)?
+    };
+    let steps = run.config().steps;
+    let progress = Progress::new("training", "steps", steps);
+    progress.advance(run.step());
+    let mut validated = String::new();
+    let stop = run.train(time, |event| {
+        match event {
+            Event::Step(_, losses) => {
+                progress.note(format!("loss {:.4e}{validated}", losses.total));
+                progress.advance(1);
+            }
+            Event::Validated(step, report) => {
+                validated = format!(
+                    ", step {step}: CSO-mAP {:.2} AP25 {:.2}",
+                    report.cso_map, report.ap25
+                );
+            }
+        }
+        interrupt::check()
+    });
+    draw(&run, args)?;
+    let finished = stop? == Stop::Finished;
+    let answer = Answer {
+        run: args.out.clone(),
+        finished,
+        step: run.step(),
+        steps,
+        best: run.best(),
+    };
+    output::emit(common, &answer, &describe(&answer))
+}
+
+fn create(args: &TrainArgs, common: &Common) -> Result<Run> {
+    let mut config = match &args.config {
+        Some(path) => TrainConfig::read(args.preset, path)?,
+        None => TrainConfig::preset(args.preset),
+    };
+    if args.config.is_none() || common.seed != 1 {
+        config.seed = common.seed;
+    }
+    if let Some(epochs) = args.epochs {
+        if !(epochs.is_finite() && epochs > 0.0) {
+            return Err(Error::usage(format!(
+                "--epochs is {epochs}, expected a positive number"
+            )));
+        }
+        config.steps = ((epochs * EPOCH / config.batch as f64).ceil() as u64).max(1);
+    }
+    let source = source(args, &config)?;
+    Run::create(&args.out, config, source)
+}
+
+fn resume(args: &TrainArgs) -> Result<Run> {
+    Run::resume(&args.out, |config| source(args, config))
+}
+
+fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {
+    match &args.data {
+        Some(folder) => Source::load(folder),
+        None => Ok(Source::Generated {
+            scene: config.scene.clone(),
+            seed: config.seed,
+        }),
+    }
+}
+
+fn draw(run: &Run, args: &TrainArgs) -> Result<()> {
+    let losses: Vec<(u64, f64)> = run
+        .journal()
+        .rows()
+        .iter()
+        .map(|r| (r.step, r.loss))
+        .collect();
+    let validations: Vec<plot::training::Validation> = run
+        .journal()
+        .validations()
+        .iter()
+        .map(|v| plot::training::Validation {
+            step: v.step,
+            cso_map: v.cso_map,
+            ap25: v.aps[4],
+        })
+        .collect();
+    plot::training::draw(&args.out.join("training.png"), &losses, &validations)
+}
+
+fn describe(answer: &Answer) -> String {
+    let state = if answer.finished {
+        "finished"
+    } else {
+        "stopped; go on with --resume"
+    };
+    let best = answer.best.map_or_else(String::new, |best| {
+        format!(
+            "best validation: CSO-mAP {:.2}, AP25 {:.2} after {} steps\n",
+            best.cso_map, best.ap25, best.step
+        )
+    });
+    format!(
+        "{} of {} steps, {state}\n{best}run directory: {}",
+        answer.step,
+        answer.steps,
+        answer.run.display()
+    )
+}

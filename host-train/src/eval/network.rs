@@ -1,0 +1,138 @@
+//! A network over trajectories: maps, grid readout, metric.
+
+use derefnet_core::metric::{Detection, GRID_THRESHOLD, MapShape, grid_detections};
+use derefnet_core::physics::{FRAME_LEN, MAP_LEN, RATIO, WINDOW};
+
+use super::metric::FrameResult;
+use crate::autograd::Tape;
+use crate::backend::Backend;
+use crate::model::{DeRefNet, Frames, TimeConvention};
+use crate::scene::{Target, Trajectory};
+use crate::{Error, Result};
+
+/// Frames handled at once: a trajectory of the training data.
+const PIECE: usize = 20;
+
+/// Standard deviation per axis of a target about the centre of its cell, were it anywhere in the
+/// cell with equal probability, pixels: the uncertainty of the grid readout.
+pub fn grid_sigma() -> f64 {
+    1.0 / (RATIO as f64 * 12f64.sqrt())
+}
+
+/// A network with its parameters on a backend.
+pub struct Inference<'a, B: Backend> {
+    network: &'a DeRefNet,
+    backend: &'a B,
+    values: Vec<B::Buffer>,
+}
+
+impl<'a, B: Backend> Inference<'a, B> {
+    /// Uploads the parameters of `network`.
+    pub fn new(network: &'a DeRefNet, backend: &'a B) -> Self {
+        let tensors = network.parameters.tensors.iter();
+        let values = tensors.map(|t| backend.upload(&t.values)).collect();
+        Self {
+            network,
+            backend,
+            values,
+        }
+    }
+
+    /// Maps of all windows of `frames`, counts, `(windows, 1089)`.
+    pub fn maps(&self, frames: &Frames) -> Vec<f32> {
+        let mut tape = Tape::new(self.backend);
+        let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
+        let graph = self
+            .network
+            .forward(self.backend, &mut tape, &leaves, frames, false);
+        let output = graph.output.map_or_else(Vec::new, |v| tape.download(v));
+        output
+            .iter()
+            .map(|v| v * self.network.config.intensity_scale)
+            .collect()
+    }
+
+    /// Maps of all windows of one sequence of any length, `(windows, 1089)`, in pieces that bound
+    /// the memory.
+    ///
+    /// # Errors
+    /// If the network counts time within the trajectory and the sequence is longer than the 20
+    /// frames it was made for.
+    pub fn sequence_maps(&self, counts: &[f32]) -> Result<Vec<f32>> {
+        let length = counts.len() / FRAME_LEN;
+        if self.network.config.time == TimeConvention::Trajectory && length > PIECE {
+            return Err(Error::usage(format!(
+                "the sequence has {length} frames, but this model counts time within trajectories \
+                 of {PIECE}"
+            )));
+        }
+        let mut maps = Vec::new();
+        let mut first = 0;
+        while first + WINDOW <= length {
+            let last = (first + PIECE).min(length);
+            let piece = counts[first * FRAME_LEN..last * FRAME_LEN].to_vec();
+            maps.extend(self.maps(&Frames {
+                counts: piece,
+                length: last - first,
+            }));
+            first = last + 1 - WINDOW;
+        }
+        Ok(maps)
+    }
+}
+
+/// The frames of trajectories of equal length as one batch.
+pub fn batch<'t>(trajectories: impl IntoIterator<Item = &'t Trajectory>) -> Frames {
+    let (mut counts, mut length) = (Vec::new(), 0);
+    for trajectory in trajectories {
+        length = trajectory.frames.shape()[0];
+        counts.extend(trajectory.frames.iter().map(|&c| c as f32));
+    }
+    Frames { counts, length }
+}
+
+/// Truth of the windows' middle frames.
+pub fn centres(trajectory: &Trajectory) -> &[Vec<Target>] {
+    let side = WINDOW / 2;
+    &trajectory.truth[side..trajectory.truth.len() - side]
+}
+
+/// Grid readout of one map: every cell of at least 70 counts.
+///
+/// # Errors
+/// If the map holds a value that is not finite.
+pub fn read_grid(map: &[f32]) -> Result<Vec<Detection>> {
+    let none = Detection {
+        x: 0.0,
+        y: 0.0,
+        score: 0.0,
+    };
+    let mut found = vec![none; MAP_LEN];
+    let count = grid_detections(map, MapShape::SEQ_CSIST, GRID_THRESHOLD, &mut found)
+        .map_err(|e| Error::CheckFailed(format!("network output: {e}")))?;
+    found.truncate(count);
+    Ok(found)
+}
+
+/// Grid detections beside the truth for every evaluated frame of `trajectories`.
+///
+/// # Errors
+/// If a map holds a value that is not finite, or `tick`, called after each trajectory, fails.
+pub fn grid_results<B: Backend>(
+    inference: &Inference<'_, B>,
+    trajectories: &[Trajectory],
+    mut tick: impl FnMut() -> Result<()>,
+) -> Result<Vec<FrameResult>> {
+    let mut results = Vec::new();
+    for trajectory in trajectories {
+        let maps = inference.maps(&batch([trajectory]));
+        for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
+            results.push(FrameResult {
+                detections: read_grid(map)?,
+                truth: truth.clone(),
+            });
+        }
+        tick()?;
+    }
+    Ok(results)
+}

@@ -1,0 +1,124 @@
+//! Checkpoints: everything that the next step depends on, in one file.
+
+use std::path::Path;
+
+use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
+use serde::{Deserialize, Serialize};
+
+use super::{Adam, TrainConfig};
+use crate::model::file::{Tensors, header_text, parse_header};
+use crate::model::{DeRefNet, Operators, Parameters};
+use crate::{Error, Result};
+
+/// Best model so far, by the validation split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Step after which it was validated.
+    pub step: u64,
+    /// CSO-mAP, grid readout, per cent.
+    pub cso_map: f64,
+    /// AP25, grid readout, per cent.
+    pub ap25: f64,
+}
+
+impl Best {
+    /// The rule: mean of CSO-mAP and AP25. CSO-mAP alone prefers unsure maps, because scores of
+    /// cells say nothing of where in the cell a target lies.
+    pub fn score(&self) -> f64 {
+        0.5 * (self.cso_map + self.ap25)
+    }
+}
+
+/// State of a run between two steps.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// Configuration of the run.
+    pub config: TrainConfig,
+    /// Steps taken.
+    pub step: u64,
+    /// Best validation so far.
+    pub best: Option<Best>,
+    /// Network with its present parameters.
+    pub network: DeRefNet,
+    /// Moments.
+    pub adam: Adam,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    config: TrainConfig,
+    step: u64,
+    best: Option<Best>,
+}
+
+impl Checkpoint {
+    /// Writes the state, whole or not at all.
+    ///
+    /// # Errors
+    /// If the file cannot be written; then the previous checkpoint is untouched.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors = Tensors::default();
+        tensors.insert(
+            "qinit",
+            &[MAP_LEN, FRAME_LEN],
+            &self.network.operators.qinit,
+        );
+        let moments = self.adam.first.iter().zip(&self.adam.second);
+        for (tensor, (first, second)) in self.network.parameters.tensors.iter().zip(moments) {
+            tensors.insert(
+                format!("weight.{}", tensor.name),
+                &tensor.shape,
+                &tensor.values,
+            );
+            tensors.insert(format!("adam.first.{}", tensor.name), &tensor.shape, first);
+            tensors.insert(
+                format!("adam.second.{}", tensor.name),
+                &tensor.shape,
+                second,
+            );
+        }
+        let header = Header {
+            config: self.config.clone(),
+            step: self.step,
+            best: self.best,
+        };
+        tensors.write(path, header_text(path, &header)?)
+    }
+
+    /// Reads a state written by [`Checkpoint::save`].
+    ///
+    /// # Errors
+    /// If the file is damaged or does not fit its own configuration.
+    pub fn load(path: &Path) -> Result<Self> {
+        let (mut tensors, header) = Tensors::read(path)?;
+        let Header { config, step, best } = parse_header(path, header)?;
+        config
+            .validate()
+            .map_err(|e| Error::format(path, e.to_string()))?;
+        let qinit = tensors.take(path, "qinit", MAP_LEN * FRAME_LEN)?;
+        let parameters = Parameters::from_tensors(path, &config.model, "weight.", &mut tensors)?;
+        let mut moments = |kind: &str| -> Result<Vec<Vec<f32>>> {
+            let all = parameters.tensors.iter();
+            all.map(|t| tensors.take(path, &format!("adam.{kind}.{}", t.name), t.values.len()))
+                .collect()
+        };
+        let adam = Adam {
+            config: config.adam.clone(),
+            steps: step,
+            first: moments("first")?,
+            second: moments("second")?,
+        };
+        let network = DeRefNet {
+            config: config.model.clone(),
+            operators: Operators::new(qinit),
+            parameters,
+        };
+        Ok(Self {
+            config,
+            step,
+            best,
+            network,
+            adam,
+        })
+    }
+}

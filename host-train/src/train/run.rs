@@ -1,0 +1,361 @@
+//! The training loop and its run directory.
+//!
+//! A run directory holds `config.toml`, `checkpoint.safetensors`, `log.csv`, `validation.csv`,
+//! `best.safetensors` and, once finished, `model.safetensors`. Data, schedule and checkpoints depend
+//! on step numbers alone, so a resumed run ends in the same bits as an uninterrupted one.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::checkpoint::{Best, Checkpoint};
+use super::journal::{Journal, LogRow, ValidationRow};
+use super::source::Source;
+use super::{Adam, Losses, TrainConfig};
+use crate::autograd::Tape;
+use crate::backend::cpu::Cpu;
+use crate::dataset::{QinitFrom, qinit};
+use crate::eval::metric::{Report, evaluate};
+use crate::eval::network::{Inference, batch, centres, grid_results};
+use crate::model::{DeRefNet, Operators, Provenance, initialise};
+use crate::scene::Trajectory;
+use crate::scene::label::label_map;
+use crate::{Error, Result, atomic};
+
+/// File of the last state in a run directory.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// File of the model with the best validation.
+pub const BEST: &str = "best.safetensors";
+/// File of the last model.
+pub const LAST: &str = "model.safetensors";
+
+/// Losses of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepLosses {
+    /// Weighted sum.
+    pub total: f32,
+    /// Sum over stages of the mean squared symmetric residual, unweighted; 0 where not computed.
+    pub constraint: f32,
+    /// Alignment term, unweighted; 0 where not computed.
+    pub align: f32,
+    /// Regression term, unweighted.
+    pub regression: f32,
+}
+
+/// A run in progress.
+pub struct Run {
+    folder: PathBuf,
+    state: Checkpoint,
+    source: Source,
+    backend: Cpu,
+    values: Vec<Vec<f32>>,
+    rates: Vec<f32>,
+    journal: Journal,
+    validation: Vec<Trajectory>,
+}
+
+/// Why the loop stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// All steps are done.
+    Finished,
+    /// The time given is over; the checkpoint holds the rest.
+    TimeOver,
+}
+
+/// What the loop tells its caller.
+pub enum Event<'a> {
+    /// A step is done.
+    Step(u64, &'a StepLosses),
+    /// A validation is done.
+    Validated(u64, &'a Report),
+}
+
+impl Run {
+    /// Starts a run in `folder`, which must not hold one already.
+    ///
+    /// # Errors
+    /// If the folder holds a checkpoint, cannot be written, or the source has no usable frames.
+    pub fn create(folder: &Path, config: TrainConfig, source: Source) -> Result<Self> {
+        config.validate()?;
+        let checkpoint = folder.join(CHECKPOINT);
+        if checkpoint.exists() {
+            let message = "a run is here already: resume it with --resume or choose another folder";
+            return Err(Error::format(checkpoint, message));
+        }
+        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+        let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
+        atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
+        let qinit = qinit(
+            source.for_qinit(config.qinit_trajectories),
+            QinitFrom::Physics,
+        )?;
+        let network = DeRefNet {
+            config: config.model.clone(),
+            operators: Operators::new(qinit.iter().map(|&q| q as f32).collect()),
+            parameters: initialise(&config.model, config.seed),
+        };
+        let lengths = network.parameters.tensors.iter().map(|t| t.values.len());
+        let adam = Adam::new(config.adam.clone(), lengths);
+        let state = Checkpoint {
+            config,
+            step: 0,
+            best: None,
+            network,
+            adam,
+        };
+        state.save(&checkpoint)?;
+        Self::assemble(folder, state, source)
+    }
+
+    /// Continues the run in `folder` where its checkpoint stands.
+    ///
+    /// # Errors
+    /// If there is no checkpoint, or it is damaged.
+    pub fn resume(
+        folder: &Path,
+        source: impl FnOnce(&TrainConfig) -> Result<Source>,
+    ) -> Result<Self> {
+        let state = Checkpoint::load(&folder.join(CHECKPOINT))?;
+        let source = source(&state.config)?;
+        Self::assemble(folder, state, source)
+    }
+
+    fn assemble(folder: &Path, state: Checkpoint, source: Source) -> Result<Self> {
+        let journal = Journal::open(folder, state.step)?;
+        let values = state
+            .network
+            .parameters
+            .tensors
+            .iter()
+            .map(|t| t.values.clone())
+            .collect();
+        let rate = |name: &str| {
+            if name == "TDDA.mlp.weight" {
+                state.config.time_code_rate
+            } else {
+                1.0
+            }
+        };
+        let rates = state
+            .network
+            .parameters
+            .tensors
+            .iter()
+            .map(|t| rate(&t.name))
+            .collect();
+        let validation = source.validation(state.config.validate_trajectories);
+        Ok(Self {
+            folder: folder.to_owned(),
+            backend: Cpu::new(),
+            state,
+            source,
+            values,
+            rates,
+            journal,
+            validation,
+        })
+    }
+
+    /// Configuration of the run.
+    pub fn config(&self) -> &TrainConfig {
+        &self.state.config
+    }
+
+    /// Steps taken so far.
+    pub fn step(&self) -> u64 {
+        self.state.step
+    }
+
+    /// Best validation so far.
+    pub fn best(&self) -> Option<Best> {
+        self.state.best
+    }
+
+    /// What was logged so far: training losses and validations.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Trains until all steps are done or `time` is over; `watch` sees every step and validation
+    /// and may stop the loop with an error. The state is saved in each case.
+    ///
+    /// # Errors
+    /// If a loss is not finite (the last checkpoint stays), a file cannot be written, or `watch`
+    /// says so.
+    pub fn train(
+        &mut self,
+        time: Option<Duration>,
+        mut watch: impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<Stop> {
+        let started = Instant::now();
+        while self.state.step < self.state.config.steps {
+            let step_started = Instant::now();
+            let losses = self.advance()?;
+            let step = self.state.step;
+            self.journal.step(&LogRow::new(
+                step,
+                self.rate(step - 1),
+                &losses,
+                step_started,
+            ));
+            if step.is_multiple_of(self.state.config.validate_every)
+                || step == self.state.config.steps
+            {
+                let report = self.validate()?;
+                watch(Event::Validated(step, &report))?;
+            }
+            let over = time.is_some_and(|limit| started.elapsed() >= limit);
+            if step.is_multiple_of(self.state.config.checkpoint_every) || over {
+                self.save()?;
+            }
+            if let Err(stop) = watch(Event::Step(step, &losses)) {
+                self.save()?;
+                return Err(stop);
+            }
+            if over && step < self.state.config.steps {
+                return Ok(Stop::TimeOver);
+            }
+        }
+        self.save()?;
+        let provenance = self.provenance();
+        self.state
+            .network
+            .save(&self.folder.join(LAST), &provenance, false)?;
+        Ok(Stop::Finished)
+    }
+
+    fn rate(&self, step: u64) -> f32 {
+        self.state
+            .config
+            .schedule
+            .rate_at(step, self.state.config.steps)
+    }
+
+    /// One optimisation step.
+    fn advance(&mut self) -> Result<StepLosses> {
+        let config = &self.state.config;
+        let first = self.state.step * config.batch as u64;
+        let trajectories: Vec<Trajectory> = (first..first + config.batch as u64)
+            .map(|i| self.source.train(i))
+            .collect();
+        let scale = 1.0 / config.model.intensity_scale;
+        let labels: Vec<f32> = trajectories
+            .iter()
+            .flat_map(|t| centres(t).iter().flat_map(|truth| label_map(truth)))
+            .map(|v| v * scale)
+            .collect();
+        let frames = batch(&trajectories);
+
+        let mut tape = Tape::new(&self.backend);
+        let leaves = DeRefNet::leaves(&mut tape, &self.values, true);
+        let symmetric = config.loss.constraint > 0.0;
+        let network = &self.state.network;
+        let graph = network.forward(&self.backend, &mut tape, &leaves, &frames, symmetric);
+        let labels = tape.constant(labels);
+        let losses = Losses::record(&mut tape, &graph, labels, trajectories.len(), &config.loss);
+        let scalar = |var| tape.value(var)[0];
+        let report = StepLosses {
+            total: scalar(losses.total),
+            constraint: losses.constraint.iter().map(|&v| scalar(v)).sum(),
+            align: losses.align.map_or(0.0, scalar),
+            regression: scalar(losses.regression),
+        };
+        if !report.total.is_finite() {
+            return Err(Error::CheckFailed(format!(
+                "the loss of step {} is {}; the last checkpoint is kept; try a lower schedule.rate",
+                self.state.step + 1,
+                report.total
+            )));
+        }
+        let mut gradients = tape.backward(losses.total, &[]);
+        let mut grads: Vec<_> = leaves.iter().map(|&leaf| gradients.take(leaf)).collect();
+        drop(tape);
+        clip(&mut grads, config.clip_norm);
+        let rate = self.rate(self.state.step);
+        let rates: Vec<f32> = self.rates.iter().map(|r| r * rate).collect();
+        self.state.adam.step(&rates, &mut self.values, &grads);
+        for grad in grads.into_iter().flatten() {
+            crate::backend::Backend::recycle(&self.backend, grad);
+        }
+        self.state.step += 1;
+        Ok(report)
+    }
+
+    /// Evaluates the present weights on the validation split and keeps them if they are the best.
+    fn validate(&mut self) -> Result<Report> {
+        self.refresh();
+        let inference = Inference::new(&self.state.network, &self.backend);
+        let results = grid_results(&inference, &self.validation, || Ok(()))?;
+        let report = evaluate(&results)?;
+        let found = Best {
+            step: self.state.step,
+            cso_map: report.cso_map,
+            ap25: report.ap25,
+        };
+        self.journal
+            .validation(&ValidationRow::new(self.state.step, &report));
+        if self
+            .state
+            .best
+            .is_none_or(|best| found.score() > best.score())
+        {
+            self.state.best = Some(found);
+            let provenance = Provenance {
+                validation: Some([found.cso_map, found.ap25]),
+                ..self.provenance()
+            };
+            self.state
+                .network
+                .save(&self.folder.join(BEST), &provenance, false)?;
+        }
+        Ok(report)
+    }
+
+    fn provenance(&self) -> Provenance {
+        let config = &self.state.config;
+        Provenance {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            data_version: self.source.version(),
+            seed: config.seed,
+            steps: self.state.step,
+            trajectories: self.state.step * config.batch as u64,
+            noise: config.scene.noise,
+            validation: None,
+        }
+    }
+
+    /// Copies the trained values into the network.
+    fn refresh(&mut self) {
+        for (tensor, values) in self
+            .state
+            .network
+            .parameters
+            .tensors
+            .iter_mut()
+            .zip(&self.values)
+        {
+            tensor.values.copy_from_slice(values);
+        }
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.refresh();
+        self.journal.write()?;
+        self.state.save(&self.folder.join(CHECKPOINT))
+    }
+}
+
+/// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
+fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
+    if limit == 0.0 {
+        return;
+    }
+    let square = |g: &Vec<f32>| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+    let norm = grads.iter().flatten().map(square).sum::<f64>().sqrt();
+    if norm > f64::from(limit) {
+        let factor = (f64::from(limit) / norm) as f32;
+        for value in grads.iter_mut().flatten().flatten() {
+            *value *= factor;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Where training and validation trajectories come from.
+
+use std::path::Path;
+
+use crate::dataset::{Split, load_split};
+use crate::scene::{DATA_VERSION, SceneConfig, Trajectory, generate};
+use crate::{Error, Result};
+
+/// Trajectories by split and number.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Made when asked for: no training trajectory ever repeats.
+    Generated {
+        /// Rules.
+        scene: SceneConfig,
+        /// Seed.
+        seed: u64,
+    },
+    /// Read from a folder; training starts over after the last one.
+    Loaded {
+        /// Training split.
+        train: Vec<Trajectory>,
+        /// Validation split.
+        validation: Vec<Trajectory>,
+    },
+}
+
+impl Source {
+    /// Reads the training and validation splits of a data set folder.
+    ///
+    /// # Errors
+    /// As [`load_split`], or if trajectories differ in length or are shorter than a window.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let train = load_split(folder, Split::Train)?;
+        let validation = load_split(folder, Split::Validation)?;
+        let length = |t: &Trajectory| t.frames.shape()[0];
+        let first = train.first().map(length).unwrap_or_default();
+        let odd = train
+            .iter()
+            .chain(&validation)
+            .map(length)
+            .find(|&l| l != first || l < 5);
+        match odd {
+            Some(found) => Err(Error::format(
+                folder,
+                format!(
+                    "a trajectory has {found} frames, expected {} for all",
+                    first.max(5)
+                ),
+            )),
+            None => Ok(Self::Loaded { train, validation }),
+        }
+    }
+
+    /// Training trajectory number `index`, counted over the whole run.
+    pub fn train(&self, index: u64) -> Trajectory {
+        match self {
+            Self::Generated { scene, seed } => generate(scene, *seed, Split::Train, index),
+            Self::Loaded { train, .. } => train[(index % train.len() as u64) as usize].clone(),
+        }
+    }
+
+    /// The first `count` validation trajectories, or as many as there are.
+    pub fn validation(&self, count: u64) -> Vec<Trajectory> {
+        match self {
+            Self::Generated { scene, seed } => (0..count.min(Split::Validation.trajectories()))
+                .map(|i| generate(scene, *seed, Split::Validation, i))
+                .collect(),
+            Self::Loaded { validation, .. } => {
+                validation.iter().take(count as usize).cloned().collect()
+            }
+        }
+    }
+
+    /// Training trajectories from which `Q_init` is computed.
+    pub fn for_qinit(&self, count: u64) -> Box<dyn Iterator<Item = Trajectory> + '_> {
+        let available = match self {
+            Self::Generated { .. } => count,
+            Self::Loaded { train, .. } => count.min(train.len() as u64),
+        };
+        Box::new((0..available).map(|i| self.train(i)))
+    }
+
+    /// Version of the data, for the model's provenance.
+    pub fn version(&self) -> String {
+        match self {
+            Self::Generated { .. } => DATA_VERSION.to_owned(),
+            Self::Loaded { .. } => "folder".to_owned(),
+        }
+    }
+}
