@@ -180,7 +180,7 @@ fn train(
         (grads, tape.costs().clone())
     };
     let before_adam = Instant::now();
-    adam.step(RATE, values, &grads);
+    adam.step(&vec![RATE; values.len()], values, &grads);
     let adam_seconds = before_adam.elapsed().as_secs_f64();
     for grad in grads.into_iter().flatten() {
         cpu.recycle(grad);

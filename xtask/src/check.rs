@@ -74,7 +74,9 @@ fn component(options: &Options, component: &str, tool: &str, args: &[&str]) -> O
 }
 
 fn docs() -> Result<Outcome, String> {
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    // Private items too: these pages are for whoever works on the code.
+    let args = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
+    let mut doc = cargo(&args);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc)?;
     Ok(Outcome::passed())

@@ -1,7 +1,7 @@
 //! The authors' layout, as in their `track_5000_20`: `{train,val,test}/{image,annotation}`.
 //!
 //! `image/image_<n>.png` (grey, 11×11) and `annotation/COS<n>.xml` (see
-//! [`annotation`](crate::dataset::annotation)) belong together; `n` counts frames from 0, trajectory
+//! [`annotation`]) belong together; `n` counts frames from 0, trajectory
 //! after trajectory. Files are taken in the order of the first run of digits in their names.
 //!
 //! A PNG holds no negative counts. Noise therefore needs a `pedestal`, which is added on writing,
