@@ -166,8 +166,10 @@ unsafe fn forward_block<V: Vector, const P: usize, const N: usize, const S: usiz
                 w = w.add(N * V::LANES);
             }
             // Adding up stretch by stretch keeps the rounding of long sums small.
-            for (total, sum) in acc.iter_mut().flatten().zip(sums.iter().flatten()) {
-                *total = sum.add(*total);
+            for (row, sums) in acc.iter_mut().zip(&sums) {
+                for (total, sum) in row.iter_mut().zip(sums) {
+                    *total = sum.add(*total);
+                }
             }
         }
         let floor = V::splat(floor);
