@@ -75,7 +75,13 @@ fn component(options: &Options, component: &str, tool: &str, args: &[&str]) -> O
 
 fn docs() -> Result<Outcome, String> {
     // Private items too: these pages are for whoever works on the code.
-    let args = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
+    let args = [
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ];
     let mut doc = cargo(&args);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc)?;

@@ -1,7 +1,7 @@
 //! Generated clutter.
 //!
 //! The authors' clutter backgrounds (SeqCSIST Table 4) are not public. This model is a plane plus a
-//! stationary isotropic random field with a power-law spectrum, written as a sum of [`WAVES`] plane
+//! stationary isotropic random field with a power-law spectrum, written as a sum of `WAVES` plane
 //! waves of random direction, wavelength and phase:
 //!
 //! `b(r) = level + g·(r - centre) + σ √(2/W) Σ cos(k_w·r + φ_w)`
