@@ -6,8 +6,8 @@
 //! | [`check`] | formatting, lints, documentation and the project's own rules |
 //! | [`rules`] | the rules on source text |
 //! | [`licences`] | licences of the dependency tree |
-//! | [`test`] | suites, the core without std, the main job |
-//! | [`bench`] | benchmarks and their dated records |
+//! | [`mod@test`] | suites, the core without std, the main job |
+//! | [`mod@bench`] | benchmarks and their dated records |
 //! | [`shell`] | programs run in the repository |
 
 mod bench;
