@@ -1,3 +1,71 @@
-//! Project chores.
+//! Project chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`step`] | steps, their order, the summary |
+//! | [`check`] | formatting, lints, documentation and the project's own rules |
+//! | [`rules`] | the rules on source text |
+//! | [`licences`] | licences of the dependency tree |
+//! | [`mod@test`] | suites, the core without std, the main job |
+//! | [`mod@bench`] | benchmarks and their dated records |
+//! | [`shell`] | programs run in the repository |
 
-fn main() {}
+mod bench;
+mod check;
+mod licences;
+mod rules;
+mod shell;
+mod source;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use step::{Options, Step};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  check [--skip NAME]... [--list]   what needs no installing: formatting, lints, rules, docs
+  test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
+  bench [--peer]                    benchmarks; records go to benches/record/<machine>/
+
+--skip takes the name of a step or of its group; --list prints both.";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs a command: `Ok(false)` for a failed check, `Err` for bad usage.
+fn dispatch(args: &[String]) -> Result<bool, String> {
+    match args.split_first().map(|(name, rest)| (name.as_str(), rest)) {
+        Some(("check", rest)) => run(check::STEPS.to_vec(), rest, false),
+        Some(("test", rest)) => run([check::STEPS, test::STEPS].concat(), rest, true),
+        Some(("bench", rest)) => bench::run(rest),
+        Some(("help" | "--help" | "-h", _)) => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        Some((name, _)) => Err(format!("unknown command '{name}'\n\n{USAGE}")),
+        None => Err(USAGE.to_owned()),
+    }
+}
+
+fn run(steps: Vec<Step>, args: &[String], install: bool) -> Result<bool, String> {
+    let options = Options::parse(args, &steps, install)?;
+    if options.list {
+        for step in &steps {
+            println!("{:<14} {:<8} {}", step.name, step.group, step.about);
+        }
+        return Ok(true);
+    }
+    Ok(step::run_all(&steps, &options))
+}

@@ -2,7 +2,7 @@
 //!
 //! A command `x` is a file `x.rs` with `XArgs` (derives `clap::Args`) and
 //! `pub fn run(args: &XArgs, common: &Common) -> Result<()>`; it joins with one line in
-//! [`Command`], which holds its help and its example, and one in [`Command::run`].
+//! `Command`, which holds its help and its example, and one in `Command::run`.
 //!
 //! Commands: `demo` (also without arguments), `unmix`, `simulate`, `train`, `eval`, `metric`,
 //! `parity`, `quantize`, `export`, `info`, `methods`, `benchmark`, `report`.

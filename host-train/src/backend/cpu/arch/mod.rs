@@ -1,6 +1,6 @@
 //! Vector kernels of the CPU backend: the only unsafe code of this backend.
 //!
-//! Kernels are written once over [`vector::Vector`] and instantiated per instruction set; the
+//! Kernels are written once over `vector::Vector` and instantiated per instruction set; the
 //! functions exported here check every length, then dispatch. Sums run in an order that depends
 //! on the shapes and the instruction set alone, never on threads.
 #![allow(unsafe_code)]
@@ -8,11 +8,13 @@
 mod deform;
 mod forward;
 mod gradient;
+mod peak;
 mod vector;
 
 pub use deform::{Tap, sample, sample_backward};
 pub use forward::{Layer, Window, forward};
 pub use gradient::{Gradient, Rows, weight_gradient};
+pub use peak::fma_peak;
 
 /// Instruction set of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

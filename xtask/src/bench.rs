@@ -1,0 +1,187 @@
+//! Benchmarks, and their dated records in `benches/record/<machine>/`.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::shell::{cargo, command, output, root, watch};
+
+/// Times that ours and the peer alternate.
+const ROUNDS: usize = 3;
+const PEER: &str = "benches/peers/train_step.py";
+
+/// `cargo xtask bench [--peer]`.
+pub fn run(args: &[String]) -> Result<bool, String> {
+    let peer = match args {
+        [] => false,
+        [option] if option == "--peer" => true,
+        _ => return Err("bench: expected nothing or --peer".to_owned()),
+    };
+    let python = peer.then(find_python).transpose()?;
+    let record = Record::new()?;
+    let mut good = record.keep("kernels", vec![cargo(&bench("kernels"))])?;
+    let mut steps = Vec::new();
+    for _ in 0..if peer { ROUNDS } else { 1 } {
+        steps.push(cargo(&bench("train_step")));
+        steps.extend(python.as_deref().map(|python| command(python, &[PEER])));
+    }
+    good &= record.keep("train_step", steps)?;
+    println!("records: {}", record.folder.display());
+    Ok(good)
+}
+
+fn bench(name: &str) -> [&str; 6] {
+    [
+        "bench",
+        "--package",
+        "derefnet-benches",
+        "--locked",
+        "--bench",
+        name,
+    ]
+}
+
+/// A Python with PyTorch: `$PYTHON`, else `python3`, else `python`.
+fn find_python() -> Result<String, String> {
+    let given = std::env::var("PYTHON").into_iter();
+    let usual = ["python3", "python"].map(str::to_owned);
+    let mut candidates = given.chain(usual);
+    let has_torch = |python: &String| crate::shell::works(command(python, &["-c", "import torch"]));
+    candidates.find(has_torch).ok_or_else(|| {
+        "no Python with torch found: pip install torch, or point PYTHON at one that has it"
+            .to_owned()
+    })
+}
+
+struct Record {
+    folder: PathBuf,
+    date: String,
+    machine: String,
+}
+
+impl Record {
+    fn new() -> Result<Self, String> {
+        let cpu = cpu();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let folder = root().join("benches/record").join(slug(&cpu, cores));
+        std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let rustc = output(command("rustc", &["--version"]))?;
+        let commit = output(command("git", &["rev-parse", "--short", "HEAD"]));
+        let machine = format!(
+            "cpu: {cpu}\ncores: {cores}\nos: {}-{}\nrustc: {}\ncommit: {}\nload before: {}\n",
+            std::env::consts::ARCH,
+            std::env::consts::OS,
+            rustc.trim(),
+            commit.as_deref().unwrap_or("unknown").trim(),
+            load(),
+        );
+        Ok(Self {
+            folder,
+            date: date(SystemTime::now()),
+            machine,
+        })
+    }
+
+    /// Runs `commands` one after the other and keeps what they print; whether all succeeded.
+    fn keep(&self, name: &str, commands: Vec<std::process::Command>) -> Result<bool, String> {
+        let mut text = self.machine.clone();
+        let mut good = true;
+        for command in commands {
+            text.push('\n');
+            good &= watch(command, |line| {
+                text.push_str(line);
+                text.push('\n');
+            })?;
+        }
+        text.push_str(&format!("\nload after: {}\n", load()));
+        let path = self.folder.join(format!("{}-{name}.txt", self.date));
+        std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(good)
+    }
+}
+
+fn cpu() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let names = info.lines().filter(|line| line.starts_with("model name"));
+    let name = names
+        .filter_map(|line| line.split_once(": "))
+        .map(|(_, name)| name.to_owned());
+    name.into_iter()
+        .next()
+        .unwrap_or_else(|| format!("{} processor", std::env::consts::ARCH))
+}
+
+fn load() -> String {
+    let load = std::fs::read_to_string(Path::new("/proc/loadavg")).unwrap_or_default();
+    let shown: Vec<&str> = load.split_whitespace().take(3).collect();
+    if shown.is_empty() {
+        return "unknown".to_owned();
+    }
+    shown.join(" ")
+}
+
+/// A folder name: lower-case letters and digits, `-` between words.
+fn slug(cpu: &str, cores: usize) -> String {
+    let cpu = cpu.to_lowercase().replace("(r)", "").replace("(tm)", "");
+    let words = cpu
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    format!("{}-{cores}-cores", words.collect::<Vec<_>>().join("-"))
+}
+
+/// `YYYY-MM-DD` in UTC.
+fn date(now: SystemTime) -> String {
+    let days = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs() / 86_400);
+    let (mut year, mut left) = (1970, days);
+    while left >= year_len(year) {
+        left -= year_len(year);
+        year += 1;
+    }
+    let mut month = 1;
+    while left >= month_len(year, month) {
+        left -= month_len(year, month);
+        month += 1;
+    }
+    format!("{year:04}-{month:02}-{:02}", left + 1)
+}
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)
+}
+
+fn year_len(year: u64) -> u64 {
+    365 + u64::from(is_leap(year))
+}
+
+fn month_len(year: u64, month: u64) -> u64 {
+    match month {
+        2 => 28 + u64::from(is_leap(year)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Expected dates: `date -u -d @SECONDS +%F`.
+    #[test]
+    fn dates() {
+        let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01");
+        assert_eq!(at(951_782_400), "2000-02-29");
+        assert_eq!(at(1_735_689_599), "2024-12-31");
+        assert_eq!(at(1_772_323_200), "2026-03-01");
+    }
+
+    #[test]
+    fn folder_names() {
+        assert_eq!(
+            slug("Intel(R) Xeon(R) CPU @ 2.60GHz", 2),
+            "intel-xeon-cpu-2-60ghz-2-cores"
+        );
+    }
+}

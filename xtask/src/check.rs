@@ -1,0 +1,89 @@
+//! What can be checked without installing anything, cheapest first.
+
+use crate::shell::{cargo, command, run, works};
+use crate::step::{Options, Outcome, Step};
+use crate::{licences, rules};
+
+/// The steps of `cargo xtask check`.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "hosts",
+        group: "rules",
+        about: "no tracked file names a package registry's host",
+        run: |_| rules::hosts().into(),
+    },
+    Step {
+        name: "unsafe",
+        group: "rules",
+        about: "unsafe code only at its addresses",
+        run: |_| rules::unsafe_addresses().into(),
+    },
+    Step {
+        name: "length",
+        group: "rules",
+        about: "Rust files of at most 400 lines without tests (warns)",
+        run: |_| rules::length().into(),
+    },
+    Step {
+        name: "fmt",
+        group: "lint",
+        about: "cargo fmt --check",
+        run: |options| component(options, "rustfmt", "fmt", &["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "licences",
+        group: "rules",
+        about: "every dependency under a licence of deny.toml",
+        run: |_| licences::check().into(),
+    },
+    Step {
+        name: "clippy",
+        group: "lint",
+        about: "clippy over all targets, warnings denied",
+        run: clippy,
+    },
+    Step {
+        name: "docs",
+        group: "docs",
+        about: "documentation without warnings",
+        run: |_| docs().into(),
+    },
+];
+
+fn clippy(options: &Options) -> Outcome {
+    let args = ["clippy", "--workspace", "--all-targets", "--locked"];
+    let args = [&args[..], &["--", "-D", "warnings"]].concat();
+    component(options, "clippy", "clippy", &args)
+}
+
+/// Runs `cargo args`, which needs a component of rustup.
+fn component(options: &Options, component: &str, tool: &str, args: &[&str]) -> Outcome {
+    let present = || works(cargo(&[tool, "--version"]));
+    if !present() && options.install {
+        let added = run(command("rustup", &["component", "add", component]));
+        if let Err(error) = added {
+            eprintln!("    {error}");
+        }
+    }
+    if !present() {
+        return Outcome::failed(format!(
+            "install {component} (rustup component add {component}), or leave it out by --skip lint"
+        ));
+    }
+    run(cargo(args)).map(|()| Outcome::passed()).into()
+}
+
+fn docs() -> Result<Outcome, String> {
+    // Private items too: these pages are for whoever works on the code.
+    let args = [
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ];
+    let mut doc = cargo(&args);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run(doc)?;
+    Ok(Outcome::passed())
+}

@@ -1,0 +1,193 @@
+//! Steps of a check: run in order, timed, summed up.
+
+use std::time::Instant;
+
+/// How a step ended.
+pub enum Outcome {
+    /// As it should; notes are warnings.
+    Passed {
+        /// Cases inside the step.
+        passed: usize,
+        /// Cases inside the step that were left out.
+        skipped: usize,
+        /// Worth saying in the summary.
+        notes: Vec<String>,
+    },
+    /// Not as it should.
+    Failed {
+        /// Cases inside the step that passed.
+        passed: usize,
+        /// Cases inside the step that failed.
+        failed: usize,
+        /// Why, one finding a line.
+        reasons: Vec<String>,
+    },
+    /// Not run, and why.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// A step of one case that passed.
+    pub fn passed() -> Self {
+        Self::noted(Vec::new())
+    }
+
+    /// A step of one case that passed with notes.
+    pub fn noted(notes: Vec<String>) -> Self {
+        Self::Passed {
+            passed: 1,
+            skipped: 0,
+            notes,
+        }
+    }
+
+    /// A step of one case that failed for one reason.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self::unless(vec![reason.into()])
+    }
+
+    /// Passed if there are no findings.
+    pub fn unless(reasons: Vec<String>) -> Self {
+        if reasons.is_empty() {
+            return Self::passed();
+        }
+        Self::Failed {
+            passed: 0,
+            failed: 1,
+            reasons,
+        }
+    }
+}
+
+/// Turns an error into a failed step.
+impl From<Result<Self, String>> for Outcome {
+    fn from(result: Result<Self, String>) -> Self {
+        result.unwrap_or_else(Self::failed)
+    }
+}
+
+/// One thing to check.
+#[derive(Clone, Copy)]
+pub struct Step {
+    /// Name for `--skip`.
+    pub name: &'static str,
+    /// Several steps for `--skip`.
+    pub group: &'static str,
+    /// What it checks.
+    pub about: &'static str,
+    /// Does it.
+    pub run: fn(&Options) -> Outcome,
+}
+
+/// What the command line asked for.
+pub struct Options {
+    /// Names of steps or groups to leave out.
+    pub skip: Vec<String>,
+    /// Print the steps and stop.
+    pub list: bool,
+    /// Whether missing tools may be installed.
+    pub install: bool,
+}
+
+impl Options {
+    /// Parses `args`; a name to skip must be that of a step or group.
+    pub fn parse(args: &[String], steps: &[Step], install: bool) -> Result<Self, String> {
+        let mut options = Self {
+            skip: Vec::new(),
+            list: false,
+            install,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let value = match arg.split_once('=') {
+                Some(("--skip", value)) => Some(value.to_owned()),
+                _ if arg == "--skip" => args.next().cloned(),
+                _ if arg == "--list" => {
+                    options.list = true;
+                    continue;
+                }
+                _ => return Err(format!("unknown option '{arg}', expected --skip or --list")),
+            };
+            let name = value.ok_or("--skip: expected the name of a step")?;
+            if !steps.iter().any(|s| s.name == name || s.group == name) {
+                return Err(format!("--skip: no step is called '{name}'; see --list"));
+            }
+            options.skip.push(name);
+        }
+        Ok(options)
+    }
+
+    fn skips(&self, step: &Step) -> bool {
+        self.skip.iter().any(|s| s == step.name || s == step.group)
+    }
+}
+
+#[derive(Default)]
+struct Totals {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+/// Runs all steps, also after a failure, and prints the summary; whether all passed.
+pub fn run_all(steps: &[Step], options: &Options) -> bool {
+    let mut totals = Totals::default();
+    let mut lines = Vec::new();
+    for step in steps {
+        eprintln!("==> {}: {}", step.name, step.about);
+        let started = Instant::now();
+        let outcome = if options.skips(step) {
+            Outcome::Skipped("asked for by --skip".to_owned())
+        } else {
+            (step.run)(options)
+        };
+        let (word, notes) = totals.add(outcome);
+        let seconds = started.elapsed().as_secs_f64();
+        lines.push(format!("{word:<8} {:<14} {seconds:8.1} s", step.name));
+        for note in notes {
+            eprintln!("    {note}");
+            lines.push(format!("             {note}"));
+        }
+    }
+    println!("\nSummary");
+    for line in &lines {
+        println!("{line}");
+    }
+    let Totals {
+        passed,
+        failed,
+        skipped,
+    } = totals;
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    failed == 0
+}
+
+impl Totals {
+    /// Adds a step; its word in the summary and its notes.
+    fn add(&mut self, outcome: Outcome) -> (&'static str, Vec<String>) {
+        match outcome {
+            Outcome::Passed {
+                passed,
+                skipped,
+                notes,
+            } => {
+                self.passed += passed;
+                self.skipped += skipped;
+                ("passed", notes)
+            }
+            Outcome::Failed {
+                passed,
+                failed,
+                reasons,
+            } => {
+                self.passed += passed;
+                self.failed += failed.max(1);
+                ("FAILED", reasons)
+            }
+            Outcome::Skipped(reason) => {
+                self.skipped += 1;
+                ("skipped", vec![reason])
+            }
+        }
+    }
+}

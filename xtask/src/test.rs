@@ -1,0 +1,224 @@
+//! What needs the whole program: suites, benches once, the core without std, the main job.
+
+use std::path::Path;
+
+use crate::shell::{cargo, command, output, root, run, watch};
+use crate::step::{Options, Outcome, Step};
+
+/// A target without an operating system: nothing of std exists there.
+const BARE_TARGET: &str = "thumbv7em-none-eabihf";
+
+/// The steps that `cargo xtask test` adds to those of check.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "no-std",
+        group: "core",
+        about: "core links into a program without std and without an allocator (this machine)",
+        run: |_| no_std().into(),
+    },
+    Step {
+        name: "cortex-m",
+        group: "core",
+        about: "core builds for thumbv7em-none-eabihf",
+        run: cortex_m,
+    },
+    Step {
+        name: "suites",
+        group: "suites",
+        about: "every test of the workspace, optimised, with overflow checks",
+        run: |_| suites().into(),
+    },
+    Step {
+        name: "benches",
+        group: "benches",
+        about: "every benchmark runs once",
+        run: |_| benches().into(),
+    },
+    Step {
+        name: "demo",
+        group: "demo",
+        about: "the main job writes its pictures",
+        run: |_| demo().into(),
+    },
+];
+
+/// A static library without std fails to compile when any crate in it brings std (which has a
+/// panic handler of its own) or alloc (which asks for an allocator).
+fn no_std() -> Result<Outcome, String> {
+    let fail = |error: std::io::Error| format!("no-std probe: {error}");
+    let folder = root().join("target/xtask/no-std");
+    std::fs::create_dir_all(&folder).map_err(fail)?;
+    let manifest = format!(
+        "[package]\nname = \"no-std-probe\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [lib]\ncrate-type = [\"staticlib\"]\npath = \"lib.rs\"\n\n\
+         [dependencies]\nderefnet-core.path = {:?}\n\n\
+         [profile.dev]\npanic = \"abort\"\n",
+        root().join("core")
+    );
+    let source = "#![no_std]\nextern crate derefnet_core;\n\n#[panic_handler]\n\
+                  fn panic(_: &core::panic::PanicInfo) -> ! {\n    loop {}\n}\n";
+    std::fs::write(folder.join("Cargo.toml"), manifest).map_err(fail)?;
+    std::fs::write(folder.join("lib.rs"), source).map_err(fail)?;
+    // The versions that everything else uses.
+    std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(fail)?;
+    let mut build = cargo(&["build", "--quiet", "--target-dir", "target"]);
+    build.current_dir(&folder);
+    run(build)?;
+    Ok(Outcome::passed())
+}
+
+fn cortex_m(options: &Options) -> Outcome {
+    if !has_target() && options.install {
+        let added = run(command("rustup", &["target", "add", BARE_TARGET]));
+        if let Err(error) = added {
+            eprintln!("    {error}");
+        }
+    }
+    if !has_target() {
+        return Outcome::Skipped(format!(
+            "not checked on a bare target: none could be had; rustup target add {BARE_TARGET}"
+        ));
+    }
+    let args = [
+        "build",
+        "--package",
+        "derefnet-core",
+        "--locked",
+        "--target",
+    ];
+    let args = [&args[..], &[BARE_TARGET]].concat();
+    run(cargo(&args)).map(|()| Outcome::passed()).into()
+}
+
+fn has_target() -> bool {
+    let args = ["--print", "target-libdir", "--target", BARE_TARGET];
+    output(command("rustc", &args)).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+}
+
+fn suites() -> Result<Outcome, String> {
+    let mut counts = Counts::default();
+    let args = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    let success = watch(cargo(&args), |line| counts.read(line))?;
+    let Counts {
+        passed,
+        failed,
+        ignored,
+        names,
+    } = counts;
+    if success && failed == 0 {
+        return Ok(Outcome::Passed {
+            passed,
+            skipped: ignored,
+            notes: vec![format!("{passed} tests")],
+        });
+    }
+    Ok(Outcome::Failed {
+        passed,
+        failed,
+        reasons: if names.is_empty() {
+            vec!["cargo test failed before its tests ran".to_owned()]
+        } else {
+            names
+        },
+    })
+}
+
+/// Results of test programs, read off what they print.
+#[derive(Debug, Default, PartialEq)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+    names: Vec<String>,
+}
+
+impl Counts {
+    fn read(&mut self, line: &str) {
+        if let Some(results) = line.strip_prefix("test result: ") {
+            let results = results.split_once(". ").map_or("", |(_, results)| results);
+            for part in results.split("; ") {
+                match part
+                    .split_once(' ')
+                    .and_then(|(n, what)| Some((n.parse().ok()?, what)))
+                {
+                    Some((n, "passed")) => self.add(n, 0, 0),
+                    Some((n, "failed")) => self.add(0, n, 0),
+                    Some((n, "ignored")) => self.add(0, 0, n),
+                    _ => {}
+                }
+            }
+        } else if let Some(test) = line.strip_prefix("test ")
+            && let Some(name) = test.strip_suffix(" ... FAILED")
+        {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    fn add(&mut self, passed: usize, failed: usize, ignored: usize) {
+        self.passed += passed;
+        self.failed += failed;
+        self.ignored += ignored;
+    }
+}
+
+fn benches() -> Result<Outcome, String> {
+    let args = [
+        "bench",
+        "--package",
+        "derefnet-benches",
+        "--locked",
+        "--",
+        "--test",
+    ];
+    run(cargo(&args))?;
+    Ok(Outcome::passed())
+}
+
+fn demo() -> Result<Outcome, String> {
+    let folder = std::env::temp_dir().join(format!("derefnet-demo-{}", std::process::id()));
+    let result = demo_into(&folder);
+    // A folder that stays behind is litter, not a failure.
+    let _ = std::fs::remove_dir_all(&folder);
+    result
+}
+
+fn demo_into(folder: &Path) -> Result<Outcome, String> {
+    let mut demo = cargo(&["run", "--release", "--locked", "--", "demo", "--out"]);
+    demo.arg(folder);
+    run(demo)?;
+    let entries = std::fs::read_dir(folder).map_err(|e| format!("demo wrote no folder: {e}"))?;
+    let pictures = entries
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|end| end == "png"))
+        .count();
+    if pictures == 0 {
+        return Ok(Outcome::failed("demo wrote no pictures"));
+    }
+    Ok(Outcome::noted(vec![format!("{pictures} pictures")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_test_programs_add_up() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 3 tests",
+            "test a::b ... ok",
+            "test a::c ... FAILED",
+            "test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s",
+            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.2s",
+        ] {
+            counts.read(line);
+        }
+        let expected = Counts {
+            passed: 13,
+            failed: 1,
+            ignored: 1,
+            names: vec!["a::c".to_owned()],
+        };
+        assert_eq!(counts, expected);
+    }
+}
