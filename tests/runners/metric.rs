@@ -283,6 +283,7 @@ fn args(name: &str, detections: &str, truth: &str) -> MetricArgs {
     MetricArgs {
         detections: file(&format!("{name}-detections.json"), detections),
         truth: file(&format!("{name}-truth.json"), truth),
+        plot: None,
     }
 }
 
@@ -377,6 +378,7 @@ fn bad_files_are_named_with_their_place() {
     let missing = MetricArgs {
         detections: PathBuf::from("no-such-file.json"),
         truth: file("lonely-truth.json", good),
+        plot: None,
     };
     let message = read_frames(&missing).unwrap_err().to_string();
     assert!(message.contains("no-such-file.json"), "{message}");

@@ -88,13 +88,14 @@ impl Problem {
         let mut values: Vec<Vec<f32>> = self.lengths.iter().enumerate().map(start).collect();
         let mut twins: Vec<Tensor> = values.iter().map(|v| Tensor::new(wide(v))).collect();
         let mut adam = Adam::new(self.config.clone(), self.lengths.iter().copied());
+        let rates: Vec<f32> = (0..values.len()).map(|k| self.rate / (k + 1) as f32).collect();
         for step in 0..self.steps {
             let grads: Vec<_> = (0..values.len()).map(|k| self.gradient(step, k)).collect();
             let before = values.clone();
-            adam.step(self.rate, &mut values, &grads);
+            adam.step(&rates, &mut values, &grads);
             for (k, (twin, grad)) in twins.iter_mut().zip(&grads).enumerate() {
                 match grad {
-                    Some(g) => twin.step(&self.config, self.rate, step as i32 + 1, &wide(g)),
+                    Some(g) => twin.step(&self.config, rates[k], step as i32 + 1, &wide(g)),
                     None if before[k] != values[k] => return Err(format!("tensor {k} moved")),
                     None => {}
                 }

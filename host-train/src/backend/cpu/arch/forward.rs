@@ -85,7 +85,7 @@ pub fn forward(
         (1, _) => dispatch!(isa, narrow_row [4] [4] (
             layer: &Layer, x: *const f32, o: *mut f32, out_stride: usize, pixels: usize,
         )),
-        (16, _) => dispatch!(isa, forward_row [22, 11, 1] [6, 2, 2] (
+        (16, _) => dispatch!(isa, forward_row [11, 4, 1] [6, 2, 2] (
             layer: &Layer, x: *const f32, o: *mut f32, out_stride: usize, pixels: usize,
         )),
         (32, Isa::Avx512) => dispatch!(isa, forward_row [11, 4, 2] [6, 2, 4] (
