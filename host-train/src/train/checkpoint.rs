@@ -101,7 +101,7 @@ impl Checkpoint {
             data_version,
             step,
             best,
-        } = parse_header(path, header)?;
+        } = parse_header(path, "checkpoint", header)?;
         config
             .validate()
             .map_err(|e| Error::format(path, e.to_string()))?;
