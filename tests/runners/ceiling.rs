@@ -1,5 +1,10 @@
 //! What the grid readout can reach at best, on the project's own data.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper outside a test function fails the test all the same"
+)]
+
 use derefnet::dataset::Split;
 use derefnet::eval::metric::{FrameResult, evaluate};
 use derefnet::eval::network::{centres, read_grid};

@@ -175,9 +175,10 @@ fn unseal(metadata: &str) -> Option<(u32, String)> {
     Some((crc, format!("{{{fields}")))
 }
 
-/// Reads JSON metadata of `path`.
+/// Reads JSON metadata of `path`, which should be a `kind` of file.
 pub(crate) fn parse_header<T: serde::de::DeserializeOwned>(
     path: &Path,
+    kind: &str,
     header: Option<String>,
 ) -> Result<T> {
     let header = header.ok_or_else(|| {
@@ -186,7 +187,10 @@ pub(crate) fn parse_header<T: serde::de::DeserializeOwned>(
             format!("metadata '{KEY}' is missing: not a file of this program"),
         )
     })?;
-    serde_json::from_str(&header).map_err(|e| Error::format(path, format!("metadata '{KEY}': {e}")))
+    serde_json::from_str(&header).map_err(|e| {
+        let message = format!("metadata '{KEY}': expected those of a {kind}: {e}");
+        Error::format(path, message)
+    })
 }
 
 /// Writes JSON metadata.
@@ -266,7 +270,7 @@ impl DeRefNet {
     /// As [`DeRefNet::load`].
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<(Self, Provenance)> {
         let (mut tensors, header) = Tensors::parse(path, bytes)?;
-        let Header { config, provenance } = parse_header(path, header)?;
+        let Header { config, provenance } = parse_header(path, "model", header)?;
         config
             .validate()
             .map_err(|e| Error::format(path, e.to_string()))?;

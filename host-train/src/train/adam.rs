@@ -1,4 +1,6 @@
 //! Adam with coupled L2 (Kingma and Ba 2015; weight decay is added to the gradient).
+//!
+//! Deviation: parameters and moments of negligible size become zero.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,17 @@ pub struct Adam {
     pub first: Vec<Vec<f32>>,
     /// Second moments, one buffer per parameter.
     pub second: Vec<Vec<f32>>,
+}
+
+/// Magnitude below which a parameter or first moment becomes zero, and its square, below which a
+/// second moment does. L2 drives the weights of a dead channel towards zero without end, and
+/// arithmetic on subnormal numbers is a hundred times slower; `epsilon` hides far larger values.
+const NEGLIGIBLE: f32 = 1e-18;
+
+/// `value`, or zero where its magnitude is below `least`.
+#[inline(always)]
+fn flush(value: f32, least: f32) -> f32 {
+    if value.abs() < least { 0.0 } else { value }
 }
 
 /// Values updated by one task.
@@ -90,9 +103,10 @@ impl Adam {
                 isa.run(|| {
                     for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
                         let g = g + weight_decay * *w;
-                        *m = beta1 * *m + (1.0 - beta1) * g;
-                        *v = beta2 * *v + (1.0 - beta2) * g * g;
-                        *w -= step * *m / (v.sqrt() / root + epsilon);
+                        *m = flush(beta1 * *m + (1.0 - beta1) * g, NEGLIGIBLE);
+                        let square = beta2 * *v + (1.0 - beta2) * g * g;
+                        *v = flush(square, NEGLIGIBLE * NEGLIGIBLE);
+                        *w = flush(*w - step * *m / (v.sqrt() / root + epsilon), NEGLIGIBLE);
                     }
                 });
             });

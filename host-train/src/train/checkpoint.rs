@@ -106,7 +106,7 @@ impl Checkpoint {
             step,
             best,
             start,
-        } = parse_header(path, header)?;
+        } = parse_header(path, "checkpoint", header)?;
         config
             .validate()
             .map_err(|e| Error::format(path, e.to_string()))?;

@@ -102,7 +102,7 @@ fn models_and_checkpoints_are_told_apart() {
     for words in readers(folder.path(), &checkpoint) {
         refused(
             &words,
-            &["checkpoint.safetensors", "metadata"],
+            &["checkpoint.safetensors", "expected those of a model"],
             folder.path(),
         );
     }
@@ -110,7 +110,7 @@ fn models_and_checkpoints_are_told_apart() {
     let words = format!("train --resume --out {}", run.display());
     refused(
         &words,
-        &["checkpoint.safetensors", "metadata"],
+        &["checkpoint.safetensors", "expected those of a checkpoint"],
         folder.path(),
     );
 

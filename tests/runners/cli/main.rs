@@ -1,5 +1,10 @@
 //! The program `derefnet` as a process: answers, refusals, interruption.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper outside a test function fails the test all the same"
+)]
+
 mod answers;
 mod bad_arguments;
 mod bad_frames;

@@ -61,6 +61,7 @@ fn golden() -> PathBuf {
 }
 
 type Tensor = (String, Vec<usize>, Vec<f32>);
+type Change<'a> = &'a dyn Fn(&mut Tensor);
 
 /// Writes the golden file with `change` applied to its tensors.
 fn tampered(folder: &Path, change: impl FnOnce(&mut Vec<Tensor>)) -> PathBuf {
@@ -115,7 +116,7 @@ fn parity_fails_on_altered_tensors() {
         *value.unwrap() *= 1.01;
     };
     let flat = |(_, shape, values): &mut Tensor| *shape = vec![values.len()];
-    let cases: [(&str, &dyn Fn(&mut Tensor)); 4] = [
+    let cases: [(&str, Change); 4] = [
         ("weight.fcs.0.conv2_forward", &largest),
         ("act.stage0.x", &largest),
         ("act.win9.align1", &flat),
