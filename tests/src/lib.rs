@@ -1,7 +1,7 @@
 //! Shared pieces of the test suites: oracles, problems, generators and tolerances.
 
-pub mod datasets;
 pub mod cases;
+pub mod datasets;
 pub mod oracle;
 pub mod statistics;
 pub mod strategies;

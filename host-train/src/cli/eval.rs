@@ -132,13 +132,7 @@ pub fn draw_curves(
     title: &str,
 ) -> Result<()> {
     let curves = precision_recall(results)?;
-    let aps = [
-        report.ap05,
-        report.ap10,
-        report.ap15,
-        report.ap20,
-        report.ap25,
-    ];
+    let aps = report.average_precisions();
     let points: Vec<(Vec<f64>, Vec<f64>)> = curves
         .iter()
         .map(|c| c.points.iter().map(|p| (p.recall, p.precision)).unzip())

@@ -48,6 +48,13 @@ pub struct Report {
     pub targets: usize,
 }
 
+impl Report {
+    /// The five APs, ascending in δ, per cent.
+    pub fn average_precisions(&self) -> [f64; 5] {
+        [self.ap05, self.ap10, self.ap15, self.ap20, self.ap25]
+    }
+}
+
 impl From<Scores> for Report {
     fn from(scores: Scores) -> Self {
         let [ap05, ap10, ap15, ap20, ap25] = scores.average_precision.map(|ap| 100.0 * ap);
@@ -195,13 +202,7 @@ mod tests {
     fn five_curves_whose_area_is_the_ap() {
         let frames = two_frames();
         let report = evaluate(&frames).unwrap();
-        let aps = [
-            report.ap05,
-            report.ap10,
-            report.ap15,
-            report.ap20,
-            report.ap25,
-        ];
+        let aps = report.average_precisions();
         let curves = precision_recall(&frames).unwrap();
         assert_eq!(curves.len(), 5);
         for (curve, ap) in curves.iter().zip(aps) {

@@ -2,6 +2,7 @@
 
 mod config;
 pub(crate) mod file;
+mod graph;
 mod init;
 mod layout;
 mod network;
@@ -11,7 +12,8 @@ mod shipped;
 
 pub use config::{ModelConfig, Preset, TimeConvention};
 pub use file::Provenance;
+pub use graph::Graph;
 pub use init::initialise;
-pub use network::{DeRefNet, Frames, Graph};
+pub use network::{DeRefNet, Frames};
 pub use parameters::{Parameter, Parameters};
 pub use physics::Operators;

@@ -3,6 +3,7 @@
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, WINDOW};
 
 use super::config::ModelConfig;
+use super::graph::Graph;
 use super::layout::{CENTRE, Layout};
 use super::parameters::Parameters;
 use super::physics::Operators;
@@ -47,37 +48,6 @@ pub struct DeRefNet {
     pub operators: Operators,
     /// Trainable tensors.
     pub parameters: Parameters,
-}
-
-/// Values of one forward pass; maps are in units of the network's intensity scale.
-#[derive(Clone, Debug, Default)]
-pub struct Graph {
-    /// `Q_init L (frames, 1089)`.
-    pub start: Option<Var>,
-    /// Output of each stage, `(frames, 1089)`.
-    pub stages: Vec<Var>,
-    /// Symmetric residual of each stage, `(frames, 1089)`; empty unless asked for.
-    pub symmetric: Vec<Var>,
-    /// Gates of the position code, `(times, 1089)`.
-    pub gate: Option<Var>,
-    /// Position-coded maps of the window centres' set, `(instances, 1089)`.
-    pub coded: Option<Var>,
-    /// Which instance of `coded` is the centre of each window.
-    pub centres: Vec<usize>,
-    /// Which frame is the centre of each window.
-    pub centre_frames: Vec<usize>,
-    /// Features of `coded`, and of the neighbours' set, `(instances, 33, 33, c)`.
-    pub features: Vec<Var>,
-    /// Aggregate, offsets, first and second alignment of every pair.
-    pub pair: Vec<(&'static str, Var)>,
-    /// Aligned maps, `(windows × 4, 1089)`, neighbours in time order.
-    pub aligned: Option<Var>,
-    /// The tail's five input maps, `(windows, 33, 33, 5)`.
-    pub stack: Option<Var>,
-    /// Tail after its first convolution and after its residual blocks.
-    pub tail: Vec<(&'static str, Var)>,
-    /// The answer, `(windows, 1089)`.
-    pub output: Option<Var>,
 }
 
 /// Builds the graph: knows the tape and the parameters by name.

@@ -86,13 +86,7 @@ pub struct ValidationRow {
 impl ValidationRow {
     /// Figures of `report`.
     pub fn new(step: u64, report: &Report) -> Self {
-        let aps = [
-            report.ap05,
-            report.ap10,
-            report.ap15,
-            report.ap20,
-            report.ap25,
-        ];
+        let aps = report.average_precisions();
         Self {
             step,
             cso_map: report.cso_map,

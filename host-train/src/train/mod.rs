@@ -8,6 +8,7 @@ pub mod journal;
 pub mod loss;
 pub mod run;
 mod source;
+mod start;
 
 pub use adam::{Adam, AdamConfig};
 pub use checkpoint::{Best, Checkpoint};

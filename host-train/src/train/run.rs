@@ -1,8 +1,9 @@
 //! The training loop and its run directory.
 //!
 //! A run directory holds `config.toml`, `checkpoint.safetensors`, `log.csv`, `validation.csv`, an
-//! events file for TensorBoard, `best.safetensors` and, once finished, `model.safetensors`. Data, schedule and checkpoints depend
-//! on step numbers alone, so a resumed run ends in the same bits as an uninterrupted one.
+//! events file for TensorBoard, `best.safetensors` and, once finished, `model.safetensors`. Data,
+//! schedule and checkpoints depend on step numbers alone, so a resumed run ends in the same bits as
+//! an uninterrupted one.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,13 +11,12 @@ use std::time::{Duration, Instant};
 use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, LogRow, ValidationRow};
 use super::source::Source;
-use super::{Adam, Losses, TrainConfig};
+use super::{Adam, Losses, TrainConfig, start};
 use crate::autograd::Tape;
 use crate::backend::cpu::Cpu;
-use crate::dataset::{QinitFrom, qinit};
 use crate::eval::metric::{Report, evaluate};
 use crate::eval::network::{Inference, batch, centres, grid_results};
-use crate::model::{DeRefNet, Operators, Provenance, initialise};
+use crate::model::{DeRefNet, Provenance};
 use crate::scene::Trajectory;
 use crate::scene::label::label_map;
 use crate::{Error, Result, atomic};
@@ -92,10 +92,10 @@ impl Run {
         }
         let (network, start) = match start {
             Some(path) => {
-                let (network, provenance) = started(path, &config)?;
+                let (network, provenance) = start::from_model(path, &config)?;
                 (network, Some(provenance))
             }
-            None => (drawn(&config, &source)?, None),
+            None => (start::drawn(&config, &source)?, None),
         };
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
@@ -361,30 +361,6 @@ impl Run {
         self.journal.write()?;
         self.state.save(&self.folder.join(CHECKPOINT))
     }
-}
-
-/// A network with drawn weights and the `Q_init` of the training data.
-fn drawn(config: &TrainConfig, source: &Source) -> Result<DeRefNet> {
-    let qinit = qinit(
-        source.for_qinit(config.qinit_trajectories),
-        QinitFrom::Physics,
-    )?;
-    Ok(DeRefNet {
-        config: config.model.clone(),
-        operators: Operators::new(qinit.iter().map(|&q| q as f32).collect()),
-        parameters: initialise(&config.model, config.seed),
-    })
-}
-
-/// The network of a model file, if it has the sizes of the run.
-fn started(path: &Path, config: &TrainConfig) -> Result<(DeRefNet, Provenance)> {
-    let (network, provenance) = DeRefNet::load(path)?;
-    if network.config != config.model {
-        let (found, expected) = (&network.config, &config.model);
-        let message = format!("the model is {found:?}, expected that of the run: {expected:?}");
-        return Err(Error::format(path, message));
-    }
-    Ok((network, provenance))
 }
 
 /// Scales all gradients so that their common norm is at most `limit`, unless that is zero.

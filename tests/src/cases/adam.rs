@@ -88,7 +88,9 @@ impl Problem {
         let mut values: Vec<Vec<f32>> = self.lengths.iter().enumerate().map(start).collect();
         let mut twins: Vec<Tensor> = values.iter().map(|v| Tensor::new(wide(v))).collect();
         let mut adam = Adam::new(self.config.clone(), self.lengths.iter().copied());
-        let rates: Vec<f32> = (0..values.len()).map(|k| self.rate / (k + 1) as f32).collect();
+        let rates: Vec<f32> = (0..values.len())
+            .map(|k| self.rate / (k + 1) as f32)
+            .collect();
         for step in 0..self.steps {
             let grads: Vec<_> = (0..values.len()).map(|k| self.gradient(step, k)).collect();
             let before = values.clone();

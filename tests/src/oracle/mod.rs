@@ -14,8 +14,8 @@ pub mod gather;
 pub mod group_scale;
 pub mod loss;
 pub mod metric;
-pub mod render;
 pub mod network;
+pub mod render;
 pub mod soft_threshold;
 pub mod time_code;
 
