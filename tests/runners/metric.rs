@@ -320,7 +320,7 @@ fn files_are_paired_frame_by_frame() {
     for json in [false, true] {
         let common = Common {
             json,
-            seed: 1,
+            seed: Some(1),
             threads: 0,
         };
         run(&args, &common).unwrap();

@@ -71,13 +71,18 @@ pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
     };
     noisy.validate()?;
     std::fs::create_dir_all(&args.out).map_err(|e| Error::io(&args.out, e))?;
-    let scene = generate(&noisy, common.seed, Split::Test, pick(&noisy, common.seed));
+    let scene = generate(
+        &noisy,
+        common.seed(),
+        Split::Test,
+        pick(&noisy, common.seed()),
+    );
     let maps = inference.maps(&batch([&scene]));
     let shown = Unmixed::new(&scene, &maps, SHOWN)?;
     shown.draw(&args.out, args.noise)?;
-    gallery(&args.out, &inference, &noisy, common.seed)?;
+    gallery(&args.out, &inference, &noisy, common.seed())?;
 
-    let (results, report) = held_out(&inference, common.seed)?;
+    let (results, report) = held_out(&inference, common.seed())?;
     let title = format!("{EVALUATED} held-out trajectories, integer counts, grid cells");
     draw_curves(
         &args.out.join("precision_recall.png"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::model::ModelArgs;
+use super::model::{ModelArgs, Readout};
 use super::progress::Progress;
 use super::{Common, interrupt, metric, output};
 use crate::backend::cpu::Cpu;
@@ -21,6 +21,9 @@ pub struct EvalArgs {
     /// Which model to evaluate.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// How targets are read off the map.
+    #[arg(long, value_enum, default_value = "grid")]
+    pub readout: Readout,
     /// Data set folder; without it, trajectories are generated from --seed.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["noise", "arrangement", "targets"])]
     pub data: Option<PathBuf>,
@@ -51,8 +54,9 @@ struct Answer {
     model: String,
     readout: &'static str,
     split: &'static str,
-    seed: u64,
-    noise: f64,
+    /// Seed and noise of generated frames; null for a folder's.
+    seed: Option<u64>,
+    noise: Option<f64>,
     trajectories: usize,
 }
 
@@ -62,7 +66,7 @@ struct Answer {
 /// Unusable model, data or options; a network output that is not finite.
 pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
     let (network, _) = args.model.load()?;
-    let trajectories = trajectories(args, common.seed)?;
+    let trajectories = trajectories(args, common.seed())?;
     let backend = Cpu::new();
     let inference = Inference::new(&network, &backend);
     let progress = Progress::new("evaluating", "trajectories", trajectories.len() as u64);
@@ -77,18 +81,24 @@ pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
     }
     let answer = Answer {
         model: args.model.name(),
-        readout: "grid",
+        readout: args.readout.name(),
         split: args.split.name(),
-        seed: common.seed,
-        noise: args.noise,
+        seed: args.data.is_none().then(|| common.seed()),
+        noise: args.data.is_none().then_some(args.noise),
         trajectories: trajectories.len(),
         report,
     };
     let table = metric::table(&answer.report);
-    let head = format!(
-        "{}, grid readout, {} split, seed {}, noise σ = {}",
-        answer.model, answer.split, answer.seed, answer.noise
-    );
+    let data = match &args.data {
+        Some(folder) => folder.display().to_string(),
+        None => format!(
+            "generated, seed {}, noise σ = {}",
+            common.seed(),
+            args.noise
+        ),
+    };
+    let (model, readout, split) = (&answer.model, answer.readout, answer.split);
+    let head = format!("{model}, {readout} readout, {split} split, {data}");
     output::emit(common, &answer, &format!("{head}\n{table}"))
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Common, output};
-use crate::Result;
 use crate::model::{DeRefNet, ModelConfig, Preset, Provenance};
+use crate::{Error, Result};
 
 /// Options of `info`.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,6 +28,8 @@ struct Answer {
     flash_bytes: Option<u64>,
     config: ModelConfig,
     provenance: Provenance,
+    /// CRC-32 of the whole file, hexadecimal.
+    checksum: String,
     tensors: Vec<(String, Vec<usize>)>,
 }
 
@@ -36,10 +38,15 @@ struct Answer {
 /// # Errors
 /// If the file is damaged or no model.
 pub fn run(args: &InfoArgs, common: &Common) -> Result<()> {
-    let (network, provenance) = match &args.file {
-        Some(path) => DeRefNet::load(path)?,
-        None => DeRefNet::shipped()?,
+    let bytes = match &args.file {
+        Some(path) => std::fs::read(path).map_err(|e| Error::io(path, e))?,
+        None => DeRefNet::SHIPPED.to_vec(),
     };
+    let name = args
+        .file
+        .as_deref()
+        .unwrap_or(DeRefNet::SHIPPED_NAME.as_ref());
+    let (network, provenance) = DeRefNet::from_bytes(name, &bytes)?;
     let tensors = &network.parameters.tensors;
     let folded: usize = tensors
         .iter()
@@ -55,6 +62,7 @@ pub fn run(args: &InfoArgs, common: &Common) -> Result<()> {
         flash_bytes: None,
         config: network.config.clone(),
         provenance,
+        checksum: format!("{:08x}", crc32fast::hash(&bytes)),
         tensors: tensors
             .iter()
             .map(|t| (t.name.clone(), t.shape.clone()))
@@ -81,13 +89,17 @@ fn describe(answer: &Answer) -> String {
         || "none recorded".to_owned(),
         |[map, ap25]| format!("CSO-mAP {map:.2}, AP25 {ap25:.2} (grid readout, validation split)"),
     );
+    let noise = provenance.noise.map_or_else(
+        || "noise as in the folder".to_owned(),
+        |[low, high]| format!("noise σ {low}–{high} counts"),
+    );
     format!(
         "preset         {}: {} stages, {} channels, {} residual blocks\n\
          parameters     {} ({} read at inference)\n\
          position code  {:?}, intensity scale {} counts\n\
-         trained        {} steps, {} trajectories, seed {}, data {}, noise σ {}–{} counts\n\
+         trained        {} steps, {} trajectories, seed {}, data {}, {noise}\n\
          validation     {validation}\n\
-         form           f32, {} tensors; RAM and flash are known once quantised",
+         form           f32, {} tensors, CRC-32 {}; RAM and flash are known once quantised",
         answer.preset,
         config.stages,
         config.channels,
@@ -100,8 +112,7 @@ fn describe(answer: &Answer) -> String {
         provenance.trajectories,
         provenance.seed,
         provenance.data_version,
-        provenance.noise[0],
-        provenance.noise[1],
         answer.tensors.len(),
+        answer.checksum,
     )
 }

@@ -5,7 +5,7 @@
 //! `Command`, which holds its help and its example, and one in `Command::run`.
 //!
 //! Commands: `demo` (also without arguments), `unmix`, `simulate`, `train`, `eval`, `metric`,
-//! `parity`, `quantize`, `export`, `info`, `methods`, `benchmark`, `report`.
+//! `parity`, `export`, `info`.
 //!
 //! Answers go to standard output through [`output`], progress to standard error through
 //! [`progress`]. Exit codes: 0 done, 1 a failed check or evaluation, 2 bad usage or bad input,
@@ -39,12 +39,19 @@ pub struct Common {
     /// Print one JSON object on standard output instead of text.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Seed of everything random in this command.
-    #[arg(long, global = true, default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of everything random in this command [default: 1]; most commands draw nothing.
+    #[arg(long, global = true)]
+    pub seed: Option<u64>,
     /// Worker threads; 0 means one per core. Results do not depend on it.
     #[arg(long, global = true, default_value_t = 0)]
     pub threads: usize,
+}
+
+impl Common {
+    /// The seed, 1 unless given.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
 }
 
 /// Finds closely spaced infrared targets that melt into one blob on the sensor.

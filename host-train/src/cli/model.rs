@@ -5,6 +5,22 @@ use std::path::PathBuf;
 use crate::Result;
 use crate::model::{DeRefNet, Provenance};
 
+/// How targets are read off the network's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Readout {
+    /// Every cell of at least 70 counts, at its centre.
+    Grid,
+}
+
+impl Readout {
+    /// Word on the command line and in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+        }
+    }
+}
+
 /// Which model to use.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ModelArgs {

@@ -57,10 +57,23 @@ fn table(report: &ParityReport) -> String {
         );
     }
     let verdict = if report.pass { "pass" } else { "FAIL" };
+    let shown = SHOWN.min(sorted.len());
     let _ = write!(
         text,
-        "{verdict}: {} tensors compared, the {SHOWN} worst shown",
+        "{verdict}: {} tensors compared, the {shown} worst shown",
         sorted.len()
     );
+    if !report.not_compared.is_empty() {
+        let _ = write!(text, "; not compared: {}", abridged(&report.not_compared));
+    }
+    text
+}
+
+/// The first few names and how many more there are.
+fn abridged(names: &[String]) -> String {
+    let mut text = names.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 4 {
+        let _ = write!(text, " and {} more", names.len() - 4);
+    }
     text
 }

@@ -82,7 +82,7 @@ struct Answer<'a> {
 pub fn run(args: &SimulateArgs, common: &Common) -> Result<()> {
     let config = args.scene()?;
     let counts = args.counts()?;
-    let mut manifest = Manifest::new(args.layout, common.seed, config, counts);
+    let mut manifest = Manifest::new(args.layout, common.seed(), config, counts);
     let backgrounds = args.backgrounds()?;
     if let (Some(folder), Some(loaded)) = (&args.background, &backgrounds) {
         manifest.background = Some(BackgroundNote {
@@ -97,7 +97,7 @@ pub fn run(args: &SimulateArgs, common: &Common) -> Result<()> {
         scene::generate_over(
             &manifest.config,
             backgrounds.as_ref(),
-            common.seed,
+            common.seed(),
             split,
             index,
         )

@@ -36,9 +36,19 @@ pub struct TrainArgs {
     /// Stop after this many minutes; --resume goes on from there.
     #[arg(long)]
     pub minutes: Option<f64>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: BackendKind,
     /// Continue the run in --out from its checkpoint.
     #[arg(long, conflicts_with_all = ["config", "preset"])]
     pub resume: bool,
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum BackendKind {
+    /// This machine's processor.
+    Cpu,
 }
 
 /// Trajectories of an epoch: the published training split.
@@ -66,6 +76,11 @@ pub fn run(args: &TrainArgs, common: &Common) -> Result<()> {
         }
         minutes => minutes.map(|m| Duration::from_secs_f64(60.0 * m)),
     };
+    if args.resume && common.seed.is_some() {
+        return Err(Error::usage(
+            "--seed: a resumed run keeps the seed it began with",
+        ));
+    }
     let mut run = if args.resume {
         resume(args)?
     } else {
@@ -106,9 +121,7 @@ fn create(args: &TrainArgs, common: &Common) -> Result<Run> {
         Some(path) => TrainConfig::read(args.preset, path)?,
         None => TrainConfig::preset(args.preset),
     };
-    if args.config.is_none() || common.seed != 1 {
-        config.seed = common.seed;
-    }
+    config.seed = common.seed.unwrap_or(config.seed);
     if let Some(epochs) = args.epochs {
         if !(epochs.is_finite() && epochs > 0.0) {
             return Err(Error::usage(format!(

@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, Axis};
 use serde::Serialize;
 
 use super::input::{InputArgs, Sequence};
-use super::model::ModelArgs;
+use super::model::{ModelArgs, Readout};
 use super::{Common, interrupt, output};
 use crate::backend::cpu::Cpu;
 use crate::eval::network::{Inference, grid_sigma, read_grid};
@@ -23,6 +23,9 @@ pub struct UnmixArgs {
     /// Which model to use.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// How targets are read off the map.
+    #[arg(long, value_enum, default_value = "grid")]
+    pub readout: Readout,
     /// Frames.
     #[command(flatten)]
     pub input: InputArgs,

@@ -52,6 +52,17 @@ impl<'a, B: Backend> Inference<'a, B> {
             .collect()
     }
 
+    /// Whether the network's position code knows the times of a trajectory of `length` frames.
+    fn check_length(&self, length: usize) -> Result<()> {
+        if self.network.config.time == TimeConvention::Trajectory && length > PIECE {
+            return Err(Error::usage(format!(
+                "a sequence has {length} frames, but this model counts time within trajectories of \
+                 {PIECE}"
+            )));
+        }
+        Ok(())
+    }
+
     /// Maps of all windows of one sequence of any length, `(windows, 1089)`, in pieces that bound
     /// the memory.
     ///
@@ -60,12 +71,7 @@ impl<'a, B: Backend> Inference<'a, B> {
     /// frames it was made for.
     pub fn sequence_maps(&self, counts: &[f32]) -> Result<Vec<f32>> {
         let length = counts.len() / FRAME_LEN;
-        if self.network.config.time == TimeConvention::Trajectory && length > PIECE {
-            return Err(Error::usage(format!(
-                "the sequence has {length} frames, but this model counts time within trajectories \
-                 of {PIECE}"
-            )));
-        }
+        self.check_length(length)?;
         let mut maps = Vec::new();
         let mut first = 0;
         while first + WINDOW <= length {
@@ -125,6 +131,7 @@ pub fn grid_results<B: Backend>(
 ) -> Result<Vec<FrameResult>> {
     let mut results = Vec::new();
     for trajectory in trajectories {
+        inference.check_length(trajectory.truth.len())?;
         let maps = inference.maps(&batch([trajectory]));
         for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
             results.push(FrameResult {

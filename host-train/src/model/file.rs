@@ -32,7 +32,7 @@ const TIME_WEIGHT: &str = "TDDA.mlp.weight";
 pub struct Provenance {
     /// Version of the program that wrote the file.
     pub program: String,
-    /// Version of the generated data, or the folder's own.
+    /// Version of the generated data, or `folder-` and the CRC-32 of the folder's frames and truth.
     pub data_version: String,
     /// Seed of initial values and data.
     pub seed: u64,
@@ -40,8 +40,9 @@ pub struct Provenance {
     pub steps: u64,
     /// Trajectories seen in training.
     pub trajectories: u64,
-    /// Range of the noise's standard deviation in training, counts.
-    pub noise: [f64; 2],
+    /// Range of the noise's standard deviation in generated training frames, counts; null for a
+    /// folder's.
+    pub noise: Option<[f64; 2]>,
     /// Validation figures at these weights: CSO-mAP and AP25, grid readout, per cent.
     pub validation: Option<[f64; 2]>,
     /// The model whose weights training started from, if any.

@@ -33,7 +33,7 @@ fn provenance() -> Provenance {
         seed: u64::MAX,
         steps: 7,
         trajectories: 14,
-        noise: [0.5, 5.0],
+        noise: Some([0.5, 5.0]),
         validation: Some([44.25, 1.0 / 3.0]),
         start: None,
     }

@@ -5,6 +5,8 @@ use crate::autograd::Var;
 /// Values of one forward pass; maps are in units of the network's intensity scale.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
+    /// Counts that equal 1 in the maps.
+    pub unit: f32,
     /// `Q_init L (frames, 1089)`.
     pub start: Option<Var>,
     /// Output of each stage, `(frames, 1089)`.

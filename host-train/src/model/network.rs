@@ -285,6 +285,7 @@ impl DeRefNet {
             parameters,
         };
         let mut graph = Graph {
+            unit: self.config.intensity_scale,
             start: Some(start),
             ..Graph::default()
         };

@@ -3,16 +3,17 @@
 use super::{DeRefNet, Provenance};
 use crate::Result;
 
-/// Its file in the repository, for messages.
-const NAME: &str = "host-train/models/edge.safetensors";
-const BYTES: &[u8] = include_bytes!("../../models/edge.safetensors");
-
 impl DeRefNet {
+    /// The shipped model's file in the repository, for messages.
+    pub const SHIPPED_NAME: &str = "host-train/models/edge.safetensors";
+    /// Content of that file.
+    pub const SHIPPED: &[u8] = include_bytes!("../../models/edge.safetensors");
+
     /// The shipped model with its provenance.
     ///
     /// # Errors
     /// Never for an unmodified program.
     pub fn shipped() -> Result<(Self, Provenance)> {
-        Self::from_bytes(NAME.as_ref(), BYTES)
+        Self::from_bytes(Self::SHIPPED_NAME.as_ref(), Self::SHIPPED)
     }
 }

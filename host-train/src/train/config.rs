@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{AdamConfig, LossConfig, LossVariant};
+use crate::dataset::QinitFrom;
 use crate::model::{ModelConfig, Preset};
 use crate::scene::SceneConfig;
 use crate::{Error, Result};
@@ -35,6 +36,9 @@ pub struct TrainConfig {
     pub model: ModelConfig,
     /// Generated training data; `--data` replaces it by a folder.
     pub scene: SceneConfig,
+    /// What stands for the frames behind `Q_init`: `physics` (label maps seen through the physics, as
+    /// published; default) or `rendered` (the frames themselves).
+    pub qinit: QinitFrom,
     /// Training trajectories behind `Q_init`, default 3,500.
     pub qinit_trajectories: u64,
     /// Steps between validations, default 1,000.
@@ -90,6 +94,7 @@ impl TrainConfig {
             loss: LossConfig::published(LossVariant::Paper),
             model: ModelConfig::preset(preset),
             scene: SceneConfig::default(),
+            qinit: QinitFrom::Physics,
             qinit_trajectories: 3_500,
             validate_every: 1_000,
             validate_trajectories: 100,

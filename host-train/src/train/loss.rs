@@ -13,14 +13,18 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LossVariant {
-    /// The paper's: means over all values; alignment towards the position-coded centre map.
+    /// The paper's: means over all values; alignment towards the position-coded centre map. The
+    /// paper's alignment norm is a sum over cells; here it is their mean, as its weight suggests.
     Paper,
     /// The released code's: alignment summed over windows, neighbours and cells, towards the centre
-    /// map before the position code; regression summed over windows.
+    /// map before the position code; regression summed over windows. Per trajectory, and without
+    /// the doubling by which that code's framework adds terms twice: only weight decay and Adam's
+    /// epsilon could tell.
     Released,
 }
 
-/// Weights of the loss.
+/// Weights of the loss, as for maps in counts; the whole loss is that one divided by the square of
+/// the network's intensity scale, which Adam does not notice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossConfig {
@@ -116,7 +120,8 @@ impl Losses {
         weights.extend(vec![config.constraint; constraint.len()]);
         let align = align(tape, graph, trajectories, config);
         terms.extend(align);
-        weights.extend(align.map(|_| config.align));
+        // An absolute error grows with the unit where squares grow with its square.
+        weights.extend(align.map(|_| config.align / graph.unit));
         let total = tape.apply(WeightedSum { weights }, &terms);
         Self {
             total,

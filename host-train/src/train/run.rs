@@ -3,7 +3,7 @@
 //! A run directory holds `config.toml`, `checkpoint.safetensors`, `log.csv`, `validation.csv`, an
 //! events file for TensorBoard, `best.safetensors` and, once finished, `model.safetensors`. Data,
 //! schedule and checkpoints depend on step numbers alone, so a resumed run ends in the same bits as
-//! an uninterrupted one.
+//! an uninterrupted one, on processors with the same vector instructions.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -336,7 +336,7 @@ impl Run {
             seed: config.seed,
             steps: self.state.step,
             trajectories: self.state.step * config.batch as u64,
-            noise: config.scene.noise,
+            noise: self.source.is_generated().then_some(config.scene.noise),
             validation: None,
             start: self.state.start.clone().map(Box::new),
         }

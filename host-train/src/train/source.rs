@@ -52,6 +52,11 @@ impl Source {
         }
     }
 
+    /// Whether trajectories are made and not read.
+    pub fn is_generated(&self) -> bool {
+        matches!(self, Self::Generated { .. })
+    }
+
     /// Training trajectory number `index`, counted over the whole run.
     pub fn train(&self, index: u64) -> Trajectory {
         match self {
@@ -81,11 +86,29 @@ impl Source {
         Box::new((0..available).map(|i| self.train(i)))
     }
 
-    /// Version of the data, for the model's provenance.
+    /// Version of the data: that of the generator, or `folder-` and the CRC-32 of frames and truth.
     pub fn version(&self) -> String {
         match self {
             Self::Generated { .. } => DATA_VERSION.to_owned(),
-            Self::Loaded { .. } => "folder".to_owned(),
+            Self::Loaded { train, validation } => {
+                format!("folder-{:08x}", checksum(train.iter().chain(validation)))
+            }
         }
     }
+}
+
+/// CRC-32 of frames and truth, little-endian.
+fn checksum<'t>(trajectories: impl Iterator<Item = &'t Trajectory>) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    for trajectory in trajectories {
+        for count in &trajectory.frames {
+            crc.update(&count.to_le_bytes());
+        }
+        for target in trajectory.truth.iter().flatten() {
+            for value in [target.x, target.y, target.intensity] {
+                crc.update(&value.to_le_bytes());
+            }
+        }
+    }
+    crc.finalize()
 }

@@ -3,16 +3,13 @@
 use std::path::Path;
 
 use super::{Source, TrainConfig};
-use crate::dataset::{QinitFrom, qinit};
+use crate::dataset::qinit;
 use crate::model::{DeRefNet, Operators, Provenance, initialise};
 use crate::{Error, Result};
 
 /// A network with drawn weights and the `Q_init` of the training data.
 pub(super) fn drawn(config: &TrainConfig, source: &Source) -> Result<DeRefNet> {
-    let qinit = qinit(
-        source.for_qinit(config.qinit_trajectories),
-        QinitFrom::Physics,
-    )?;
+    let qinit = qinit(source.for_qinit(config.qinit_trajectories), config.qinit)?;
     Ok(DeRefNet {
         config: config.model.clone(),
         operators: Operators::new(qinit.iter().map(|&q| q as f32).collect()),

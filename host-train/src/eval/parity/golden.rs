@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::Comparison;
 use crate::model::file::Tensors;
-use crate::model::{ModelConfig, Parameters};
+use crate::model::{DeRefNet, ModelConfig, Parameters};
 use crate::{Error, Result};
 
 /// Relative L2 rounding error of the reference, by tensor.
@@ -90,5 +91,50 @@ impl<'a> Golden<'a> {
 
     pub(super) fn parameters(&self, config: &ModelConfig) -> Result<Parameters> {
         Parameters::from_tensors(self.path, config, "weight.", &mut self.tensors.clone())
+    }
+
+    /// Names of results, not inputs.
+    pub(super) fn results(&self) -> impl Iterator<Item = &str> {
+        let kinds = [
+            "act.",
+            "out.",
+            "loss.",
+            "grad.",
+            "grad_act.",
+            "adam1.",
+            "adam3.",
+        ];
+        let names = self.tensors.0.keys().map(String::as_str);
+        names.filter(move |name| kinds.iter().any(|kind| name.starts_with(kind)))
+    }
+
+    /// Fails unless the essential results were there to be compared: answer, loss, and the gradient
+    /// and first step of every parameter.
+    pub(super) fn check_complete(&self, network: &DeRefNet, compared: &[Comparison]) -> Result<()> {
+        let has = |name: &str| compared.iter().any(|c| c.name == name);
+        let last = network.config.stages - 1;
+        let mut needed = vec![
+            "out.final".to_owned(),
+            "loss.total".to_owned(),
+            "act.aligned".to_owned(),
+            format!("act.stage{last}.x"),
+        ];
+        for tensor in &network.parameters.tensors {
+            let (gradient, step) = (
+                format!("grad.{}", tensor.name),
+                format!("adam1.{}", tensor.name),
+            );
+            let reduced = has(&format!("{gradient}.column"));
+            if tensor.name != super::ROUNDING_ONLY && !reduced {
+                needed.extend([gradient, step]);
+            }
+        }
+        match needed.into_iter().find(|name| !has(name)) {
+            Some(name) => Err(Error::format(
+                self.path,
+                format!("tensor '{name}' is missing"),
+            )),
+            None => Ok(()),
+        }
     }
 }

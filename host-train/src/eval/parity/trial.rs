@@ -1,0 +1,75 @@
+//! Training steps on a golden sequence.
+
+use super::RATE;
+use crate::autograd::{Gradients, Tape, Var};
+use crate::backend::cpu::Cpu;
+use crate::model::{DeRefNet, Frames, Graph};
+use crate::train::{Adam, AdamConfig, LossConfig, LossVariant, Losses};
+
+/// Parameters on their way.
+pub(super) struct Trial<'a> {
+    network: &'a DeRefNet,
+    frames: &'a Frames,
+    labels: &'a [f32],
+    pub(super) values: Vec<Vec<f32>>,
+    adam: Adam,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(
+        network: &'a DeRefNet,
+        frames: &'a Frames,
+        labels: &'a [f32],
+        decay: f32,
+    ) -> Self {
+        let tensors = network.parameters.tensors.iter();
+        let values: Vec<Vec<f32>> = tensors.map(|t| t.values.clone()).collect();
+        let config = AdamConfig {
+            weight_decay: decay,
+            ..AdamConfig::default()
+        };
+        let adam = Adam::new(config, values.iter().map(Vec::len));
+        Self {
+            network,
+            frames,
+            labels,
+            values,
+            adam,
+        }
+    }
+
+    /// One step; `watch` sees the forward pass and the gradients that it asked to keep. Returns the
+    /// loss before the step and the parameters' gradients.
+    pub(super) fn step(
+        &mut self,
+        mut watch: impl FnMut(Stage<'_, '_>),
+    ) -> (f32, Vec<Option<Vec<f32>>>) {
+        let backend = Cpu::new();
+        let grads = {
+            let mut tape = Tape::new(&backend);
+            let leaves = DeRefNet::leaves(&mut tape, &self.values, true);
+            let net = self.network;
+            let graph = net.forward(&backend, &mut tape, &leaves, self.frames, true);
+            let labels = tape.constant(self.labels.to_vec());
+            let loss = LossConfig::published(LossVariant::Released);
+            let losses = Losses::record(&mut tape, &graph, labels, 1, &loss);
+            let total = tape.value(losses.total)[0];
+            watch(Stage::Forward(&tape, &graph, &losses));
+            let pairs = graph.pair.iter().map(|p| p.1);
+            let keep: Vec<Var> = graph.stages.iter().copied().chain(pairs).collect();
+            let mut grads = tape.backward(losses.total, &keep);
+            watch(Stage::Backward(&graph, &mut grads));
+            let parameters = leaves.iter().map(|&leaf| grads.take(leaf));
+            (total, parameters.collect::<Vec<_>>())
+        };
+        self.adam
+            .step(&vec![RATE; self.values.len()], &mut self.values, &grads.1);
+        grads
+    }
+}
+
+/// A moment of a step.
+pub(super) enum Stage<'s, 't> {
+    Forward(&'s Tape<'t, Cpu>, &'s Graph, &'s Losses),
+    Backward(&'s Graph, &'s mut Gradients<Cpu>),
+}
