@@ -52,6 +52,21 @@ pub fn written(layout: Layout, config: SceneConfig) -> (TempDir, PathBuf) {
     (scratch, dir)
 }
 
+/// A picture of some 60 bytes whose head claims 2^51 pixels.
+///
+/// # Panics
+/// If the encoder refuses.
+pub fn claims_all_memory() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 1 << 20, (1 << 31) - 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Sixteen);
+    let mut writer = encoder.write_header().expect("a head");
+    writer.write_chunk(png::chunk::IDAT, &[]).expect("no data");
+    drop(writer);
+    bytes
+}
+
 /// Asserts an error whose message holds all `words`.
 ///
 /// # Panics
