@@ -5,7 +5,7 @@
 )]
 
 use derefnet::dataset::manifest::FILE_NAME;
-use derefnet::dataset::{Layout, Split, annotation, load, load_split};
+use derefnet::dataset::{Layout, Split, annotation, load_split};
 use derefnet::raster::{self, Raster};
 use derefnet::scene::Target;
 use derefnet_tests::datasets::{claims_all_memory, noisy, refused, written};
@@ -13,7 +13,8 @@ use std::fs;
 use std::path::Path;
 use tempfile::tempdir;
 
-/// Changes one file of a fresh data set and asserts that loading names it and says `words`.
+/// Changes one file of a fresh data set and asserts that loading its split, or any split for a file
+/// of all, names it and says `words`.
 #[track_caller]
 fn spoil(
     layout: Layout,
@@ -31,7 +32,9 @@ fn spoil(
         }
         None => fs::remove_file(&path).unwrap(),
     }
-    refused(load(&dir), words);
+    let of_file = |split: &Split| file.starts_with(split.name());
+    let split = Split::ALL.into_iter().find(of_file);
+    refused(load_split(&dir, split.unwrap_or(Split::Train)), words);
 }
 
 /// Replacement of text everywhere in a file.
@@ -306,12 +309,12 @@ fn bad_manifests_are_named() {
 #[test]
 fn what_is_no_data_set_is_refused() {
     let scratch = tempdir().unwrap();
-    refused(load(scratch.path()), &["no data set", "manifest.json"]);
+    let test = |dir: &Path| load_split(dir, Split::Test);
+    refused(test(scratch.path()), &["no data set", "manifest.json"]);
     refused(
-        load(&scratch.path().join("none")),
+        test(&scratch.path().join("none")),
         &["none", "No such file"],
     );
-    refused(load_split(scratch.path(), Split::Test), &["no data set"]);
     let (_scratch, dir) = written(Layout::Native, noisy());
     let text = fs::read_to_string(dir.join(FILE_NAME)).unwrap();
     fs::write(

@@ -38,7 +38,7 @@ pub fn manifest(layout: Layout, config: SceneConfig) -> Manifest {
 /// As [`dataset::write`].
 pub fn write(dir: &Path, manifest: &Manifest) -> Result<()> {
     let source = |split, index| generate(&manifest.config, manifest.seed, split, index);
-    dataset::write(dir, manifest, &source, &|_| Ok(()))
+    dataset::write(dir, manifest, &source, &|_| Ok(()), |_| Ok(()))
 }
 
 /// A written data set; the folder goes when the first value does.
