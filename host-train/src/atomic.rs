@@ -53,6 +53,46 @@ fn write_io(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::
     Ok(())
 }
 
+/// Removes from `folder` what killed processes left there while [`write`] was at work.
+///
+/// Only plain files of exactly the hidden names that [`write`] gives are removed, and only where the
+/// process in the name is gone by `/proc`, or had this process's number; call it before this process
+/// writes to `folder`. Where there is no `/proc`, others' files stay.
+///
+/// # Errors
+///
+/// [`Error::Io`] if the folder cannot be listed or a file not removed.
+pub fn sweep(folder: &Path) -> Result<()> {
+    let refuse = |source| Error::io(folder, source);
+    for entry in fs::read_dir(folder).map_err(refuse)? {
+        let entry = entry.map_err(refuse)?;
+        let writer = entry.file_name().to_str().and_then(writer);
+        let plain = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if plain && writer.is_some_and(is_gone) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(|source| Error::io(&path, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Number of the process that gave a sibling its name `.<target>.<process>-<serial>.tmp`.
+fn writer(name: &str) -> Option<u32> {
+    let inner = name.strip_prefix('.')?.strip_suffix(".tmp")?;
+    let (target, numbers) = inner.rsplit_once('.')?;
+    let (process, serial) = numbers.split_once('-')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let ours = !target.is_empty() && !serial.is_empty() && digits(process) && digits(serial);
+    ours.then(|| process.parse().ok())?
+}
+
+/// Whether a left-over sibling's process has ended; one with our own number has.
+fn is_gone(process: u32) -> bool {
+    let proc = Path::new("/proc");
+    let known = proc.join("self").exists();
+    process == std::process::id() || known && !proc.join(process.to_string()).exists()
+}
+
 /// Opens a new file in the folder of `target`: a rename is only atomic within one file system.
 fn create_sibling(target: &Path) -> io::Result<(PathBuf, File)> {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -125,6 +165,49 @@ mod tests {
         assert!(outcome.unwrap_err().to_string().contains("power cut"));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder), ["a.bin"]);
+    }
+
+    #[test]
+    fn sweep_removes_left_over_siblings_only() {
+        let scratch = tempdir().unwrap();
+        let folder = scratch.path();
+        let own = std::process::id();
+        // Larger than the largest process number of Linux, 2^22.
+        let gone = 4_294_967_295_u32;
+        let stay = [
+            format!(".a.bin.{gone}-.tmp"),
+            format!(".a.bin.{gone}-0"),
+            format!(".a.bin.{gone}0-0.tmp"),
+            format!(".a.bin.x{gone}-0.tmp"),
+            format!("..{gone}-0.tmp"),
+            format!("a.bin.{gone}-0.tmp"),
+            "a.bin".to_owned(),
+        ];
+        let mut left = vec![format!(".a.bin.{own}-3.tmp")];
+        if Path::new("/proc/self").exists() {
+            left.push(format!(".b.{gone}-12.tmp"));
+        }
+        for name in stay.iter().chain(&left) {
+            fs::write(folder.join(name), "x").unwrap();
+        }
+        let kept = format!(".folder.{own}-0.tmp");
+        fs::create_dir(folder.join(&kept)).unwrap();
+        sweep(folder).unwrap();
+        let mut expected = stay.to_vec();
+        expected.push(kept);
+        expected.sort();
+        assert_eq!(names(folder), expected);
+        assert!(sweep(&folder.join("none")).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn sweep_leaves_a_running_process_its_file() {
+        let scratch = tempdir().unwrap();
+        let name = ".a.bin.1-0.tmp";
+        fs::write(scratch.path().join(name), "x").unwrap();
+        sweep(scratch.path()).unwrap();
+        assert_eq!(names(scratch.path()), [name]);
     }
 
     #[test]

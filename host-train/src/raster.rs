@@ -1,10 +1,18 @@
 //! Grey PNG files, read with all checks and written with text chunks.
 
 use crate::{Error, Result};
+use ndarray::Array2;
 use png::{BitDepth, ColorType};
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
+
+/// Keyword of the text chunk (tEXt) that holds the pedestal: whole counts from 0 to 65535 that were
+/// added to every pixel, so that noise below zero fits an unsigned picture.
+pub const PEDESTAL: &str = "derefnet pedestal";
+
+/// More pixels than any infrared sensor has; a damaged header must not claim all memory.
+pub const MAX_PIXELS: u64 = 1 << 26;
 
 /// A picture of one grey channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +21,7 @@ pub struct Raster {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Depth of the file, 8 or 16 bits.
+    /// Depth of the file: 1, 2, 4, 8 or 16 bits.
     pub bits: u32,
     /// Colour type of the file: `grey`, or what was turned into grey.
     pub colour: &'static str,
@@ -35,22 +43,35 @@ impl Raster {
 /// `(299 R + 587 G + 114 B + 500) / 1000`; transparency is ignored.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be opened, [`Error::Format`] if it is no complete PNG.
+/// [`Error::Io`] if the file cannot be opened, [`Error::Format`] if it is no complete PNG of at most
+/// [`MAX_PIXELS`].
 pub fn read(path: &Path) -> Result<Raster> {
     let file = File::open(path).map_err(|source| Error::io(path, source))?;
-    let bad = |error: png::DecodingError| Error::format(path, format!("bad PNG: {error}"));
+    let bad = |error: png::DecodingError| {
+        Error::format(path, format!("bad PNG: {error}, expected a whole picture"))
+    };
     let mut decoder = png::Decoder::new(BufReader::new(file));
     decoder.set_transformations(png::Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(bad)?;
-    let too_large = || Error::format(path, "bad PNG: too large");
+    let (width, height) = (reader.info().width, reader.info().height);
+    let too_large = || {
+        let message = format!("bad PNG: {width}x{height} pixels, expected at most {MAX_PIXELS}");
+        Error::format(path, message)
+    };
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(too_large());
+    }
     let mut bytes = vec![0; reader.output_buffer_size().ok_or_else(too_large)?];
     let frame = reader.next_frame(&mut bytes).map_err(bad)?;
-    let texts = &reader.info().uncompressed_latin1_text;
+    // Text may follow the pixels, and a missing end is a truncated file.
+    reader.finish().map_err(bad)?;
+    let info = reader.info();
+    let texts = info.uncompressed_latin1_text.iter();
     Ok(Raster {
-        width: frame.width as usize,
-        height: frame.height as usize,
-        bits: frame.bit_depth as u32,
-        colour: match frame.color_type {
+        width: width as usize,
+        height: height as usize,
+        bits: info.bit_depth as u32,
+        colour: match info.color_type {
             ColorType::Grayscale => "grey",
             ColorType::GrayscaleAlpha => "grey with transparency",
             ColorType::Rgb => "colour",
@@ -59,10 +80,33 @@ pub fn read(path: &Path) -> Result<Raster> {
         },
         samples: grey(&bytes[..frame.buffer_size()], &frame),
         texts: texts
-            .iter()
             .map(|chunk| (chunk.keyword.clone(), chunk.text.clone()))
             .collect(),
     })
+}
+
+/// Reads signed counts, `(rows, columns)`: a grey PNG of 8 or 16 bits, its [`PEDESTAL`] taken off.
+///
+/// Colour, palettes and other depths are refused rather than converted: their values are no counts.
+///
+/// # Errors
+/// As [`read`], and [`Error::Format`] for another colour type or depth or a bad pedestal.
+pub fn read_counts(path: &Path) -> Result<Array2<i32>> {
+    let raster = read(path)?;
+    let (colour, bits) = (raster.colour, raster.bits);
+    if colour != "grey" || !matches!(bits, 8 | 16) {
+        let message = format!("{colour} of {bits} bits, expected grey of 8 or 16 bits");
+        return Err(Error::format(path, message));
+    }
+    let text = raster.text(PEDESTAL).unwrap_or("0");
+    let pedestal: u16 = text.trim().parse().map_err(|_| {
+        let message = format!("text chunk '{PEDESTAL}' is '{text}', expected 0 to 65535");
+        Error::format(path, message)
+    })?;
+    let subtract = |&stored: &u16| i32::from(stored) - i32::from(pedestal);
+    let counts = raster.samples.iter().map(subtract).collect();
+    Array2::from_shape_vec((raster.height, raster.width), counts)
+        .map_err(|error| Error::format(path, error.to_string()))
 }
 
 /// Grey values of decoded bytes; 16-bit samples are big endian in PNG.

@@ -8,7 +8,7 @@ use derefnet::dataset::Split;
 use derefnet::raster::{self, Raster};
 use derefnet::rng::Rng;
 use derefnet::scene::{Backgrounds, ClutterConfig, SceneConfig, generate, generate_over};
-use derefnet_tests::datasets::refused;
+use derefnet_tests::datasets::{claims_all_memory, refused};
 use derefnet_tests::statistics::assert_mean;
 use std::fs;
 use std::path::Path;
@@ -116,8 +116,15 @@ fn bad_backgrounds_are_named() {
     }
     fs::write(folder.path().join("note.txt"), "no picture").unwrap();
     assert_eq!(Backgrounds::load(folder.path(), 1.0).unwrap().count(), 1);
-    fs::write(folder.path().join("b.PNG"), "no picture").unwrap();
-    refused(Backgrounds::load(folder.path(), 1.0), &["b.PNG", "bad PNG"]);
+    let whole = raster::encode(Path::new("x"), &png(20, 20, 5)).unwrap();
+    for (bytes, part) in [
+        (b"no picture".to_vec(), "bad PNG"),
+        (whole[..whole.len() - 12].to_vec(), "bad PNG"),
+        (claims_all_memory(), "expected at most 67108864"),
+    ] {
+        fs::write(folder.path().join("b.PNG"), bytes).unwrap();
+        refused(Backgrounds::load(folder.path(), 1.0), &["b.PNG", part]);
+    }
 }
 
 /// Writes a picture of any kind with the encoder that the project uses.

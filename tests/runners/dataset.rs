@@ -6,7 +6,7 @@
 
 use derefnet::Error;
 use derefnet::dataset::manifest::FILE_NAME;
-use derefnet::dataset::{self, Layout, Source, Split, annotation, load, load_split};
+use derefnet::dataset::{self, Layout, Manifest, Source, Split, annotation, load_split};
 use derefnet::raster;
 use derefnet::scene::{SceneConfig, Target, Trajectory, generate};
 use derefnet_tests::datasets::{COUNTS, manifest, noisy, refused, write, written};
@@ -33,15 +33,13 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn both_layouts_give_back_every_bit() {
     for layout in [Layout::Native, Layout::Seqcsist] {
         let (_scratch, dir) = written(layout, noisy());
-        let loaded = load(&dir).unwrap();
-        assert_eq!(loaded.manifest, Some(manifest(layout, noisy())));
-        assert_eq!(loaded.splits.len(), 3);
+        let found = Manifest::find(&dir).unwrap();
+        assert_eq!(found, Some(manifest(layout, noisy())));
         for split in Split::ALL {
             let expected: Vec<Trajectory> = (0..COUNTS.of(split))
                 .map(|index| generate(&noisy(), 9, split, index))
                 .collect();
             assert!(expected[0].frames.iter().any(|&count| count < 0));
-            assert_eq!(loaded.of(split).unwrap(), expected);
             assert_eq!(load_split(&dir, split).unwrap(), expected);
         }
     }
@@ -77,12 +75,10 @@ fn authors_folder_without_manifest_is_read() {
     fs::remove_dir_all(dir.join("val")).unwrap();
     let image = raster::read(&dir.join("test/image/image_0.png")).unwrap();
     assert_eq!((image.bits, image.texts.len()), (8, 0));
-    let loaded = load(&dir).unwrap();
-    let splits: Vec<Split> = loaded.splits.iter().map(|(split, _)| *split).collect();
-    assert_eq!(splits, [Split::Train, Split::Test]);
-    assert!(loaded.manifest.is_none() && loaded.of(Split::Validation).is_err());
-    let expected = generate(&config, 9, Split::Train, 2);
-    assert_eq!(loaded.of(Split::Train).unwrap()[2], expected);
+    for (split, index) in [(Split::Train, 2), (Split::Test, 1)] {
+        let expected = generate(&config, 9, split, index as u64);
+        assert_eq!(load_split(&dir, split).unwrap()[index], expected);
+    }
     refused(load_split(&dir, Split::Validation), &["no split 'val'"]);
 }
 
@@ -115,8 +111,14 @@ fn stopped_work_leaves_nothing_behind() {
         let dir = scratch.path().join("deep/er/set");
         let manifest = manifest(layout, noisy());
         let source: &Source = &|split, index| generate(&noisy(), 9, split, index);
-        let result = dataset::write(&dir, &manifest, source, &|_| Err(Error::Interrupted));
-        assert!(matches!(result, Err(Error::Interrupted)));
+        let stopped = || Err(Error::Interrupted);
+        let results = [
+            dataset::write(&dir, &manifest, source, &|_| stopped(), |_| Ok(())),
+            dataset::write(&dir, &manifest, source, &|_| Ok(()), |_| stopped()),
+        ];
+        for result in results {
+            assert!(matches!(result, Err(Error::Interrupted)));
+        }
         assert_eq!(fs::read_dir(dir.parent().unwrap()).unwrap().count(), 0);
     }
 }
@@ -137,7 +139,7 @@ fn existing_content_is_never_touched() {
     let empty = scratch.path().join("empty");
     fs::create_dir(&empty).unwrap();
     write(&empty, &manifest).unwrap();
-    assert!(load(&empty).is_ok());
+    assert!(load_split(&empty, Split::Train).is_ok());
     refused(write(&empty, &manifest), &["empty", "not empty"]);
 }
 

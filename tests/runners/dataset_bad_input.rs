@@ -5,15 +5,16 @@
 )]
 
 use derefnet::dataset::manifest::FILE_NAME;
-use derefnet::dataset::{Layout, Split, annotation, load, load_split};
+use derefnet::dataset::{Layout, Split, annotation, load_split};
 use derefnet::raster::{self, Raster};
 use derefnet::scene::Target;
-use derefnet_tests::datasets::{noisy, refused, written};
+use derefnet_tests::datasets::{claims_all_memory, noisy, refused, written};
 use std::fs;
 use std::path::Path;
 use tempfile::tempdir;
 
-/// Changes one file of a fresh data set and asserts that loading names it and says `words`.
+/// Changes one file of a fresh data set and asserts that loading its split, or any split for a file
+/// of all, names it and says `words`.
 #[track_caller]
 fn spoil(
     layout: Layout,
@@ -31,7 +32,9 @@ fn spoil(
         }
         None => fs::remove_file(&path).unwrap(),
     }
-    refused(load(&dir), words);
+    let of_file = |split: &Split| file.starts_with(split.name());
+    let split = Split::ALL.into_iter().find(of_file);
+    refused(load_split(&dir, split.unwrap_or(Split::Train)), words);
 }
 
 /// Replacement of text everywhere in a file.
@@ -160,24 +163,30 @@ fn bad_pictures_are_named() {
     };
     let encode = |raster: &Raster| raster::encode(Path::new("x"), raster).unwrap();
     bad(&["bad PNG"], b"not a picture".to_vec());
-    bad(
-        &["11x12 grey, expected 11x11 grey"],
-        encode(&png(11, 12, 0)),
-    );
+    bad(&["11x12, expected 11x11"], encode(&png(11, 12, 0)));
     let mut colour = Vec::new();
     let mut encoder = png::Encoder::new(&mut colour, 11, 11);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(&[0; 363]).unwrap();
     drop(writer);
-    bad(&["11x11 colour, expected 11x11 grey"], colour);
+    bad(&["colour of 8 bits, expected grey of 8 or 16 bits"], colour);
     let mut noted = png(11, 11, 3);
-    noted.texts = vec![("derefnet pedestal".to_owned(), "-4".to_owned())];
-    bad(&["derefnet pedestal", "'-4'", "0 to 65535"], encode(&noted));
+    noted.texts = vec![(raster::PEDESTAL.to_owned(), "-4".to_owned())];
+    bad(&[raster::PEDESTAL, "'-4'", "0 to 65535"], encode(&noted));
     let whole = encode(&png(11, 11, 77));
-    for length in [0, 8, 20, 40, whole.len() - 30] {
+    for length in [
+        0,
+        8,
+        20,
+        40,
+        whole.len() - 30,
+        whole.len() - 12,
+        whole.len() - 1,
+    ] {
         bad(&["bad PNG"], whole[..length].to_vec());
     }
+    bad(&["expected at most 67108864"], claims_all_memory());
     spoil(
         Layout::Seqcsist,
         FILE,
@@ -300,12 +309,12 @@ fn bad_manifests_are_named() {
 #[test]
 fn what_is_no_data_set_is_refused() {
     let scratch = tempdir().unwrap();
-    refused(load(scratch.path()), &["no data set", "manifest.json"]);
+    let test = |dir: &Path| load_split(dir, Split::Test);
+    refused(test(scratch.path()), &["no data set", "manifest.json"]);
     refused(
-        load(&scratch.path().join("none")),
+        test(&scratch.path().join("none")),
         &["none", "No such file"],
     );
-    refused(load_split(scratch.path(), Split::Test), &["no data set"]);
     let (_scratch, dir) = written(Layout::Native, noisy());
     let text = fs::read_to_string(dir.join(FILE_NAME)).unwrap();
     fs::write(

@@ -38,7 +38,7 @@ pub fn manifest(layout: Layout, config: SceneConfig) -> Manifest {
 /// As [`dataset::write`].
 pub fn write(dir: &Path, manifest: &Manifest) -> Result<()> {
     let source = |split, index| generate(&manifest.config, manifest.seed, split, index);
-    dataset::write(dir, manifest, &source, &|_| Ok(()))
+    dataset::write(dir, manifest, &source, &|_| Ok(()), |_| Ok(()))
 }
 
 /// A written data set; the folder goes when the first value does.
@@ -50,6 +50,21 @@ pub fn written(layout: Layout, config: SceneConfig) -> (TempDir, PathBuf) {
     let dir = scratch.path().join("set");
     write(&dir, &manifest(layout, config)).expect("a data set");
     (scratch, dir)
+}
+
+/// A picture of some 60 bytes whose head claims 2^51 pixels.
+///
+/// # Panics
+/// If the encoder refuses.
+pub fn claims_all_memory() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 1 << 20, (1 << 31) - 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Sixteen);
+    let mut writer = encoder.write_header().expect("a head");
+    writer.write_chunk(png::chunk::IDAT, &[]).expect("no data");
+    drop(writer);
+    bytes
 }
 
 /// Asserts an error whose message holds all `words`.

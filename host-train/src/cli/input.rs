@@ -4,6 +4,7 @@
 //! - PNG files given one by one form one sequence, in time order too: a shell lists `image_10`
 //!   before `image_2`. Time order is that of the first number in the name; among equals, of the
 //!   further numbers.
+//! - Pictures are read by [`raster::read_counts`], which takes their pedestal off.
 //! - An `.npy` file holds `(frames, rows, columns)` or `(sequences, frames, rows, columns)`.
 //!
 //! Frames larger than 11×11 need [`At`] to say where to look.
@@ -16,13 +17,12 @@ use std::path::{Path, PathBuf};
 use derefnet_core::physics::WINDOW;
 use ndarray::{Array3, Axis};
 
-use crate::{Error, Result};
+use crate::{Error, Result, raster};
 
 pub use crop::At;
 
 mod crop;
 mod npy;
-mod picture;
 
 /// Where the frames come from.
 #[derive(Clone, Debug, clap::Args)]
@@ -164,7 +164,7 @@ fn from_pictures(
     let source = crop::Source {
         count: pictures.len(),
         file: &|index| pictures[index].as_path(),
-        frame: &|index| picture::read(&pictures[index]),
+        frame: &|index| Ok(raster::read_counts(&pictures[index])?.mapv(|count| count as f32)),
     };
     crop::sequence(name, at, &source)
 }

@@ -24,7 +24,7 @@ pub struct SimulateArgs {
     /// Arrangement of the files.
     #[arg(long, value_enum, default_value = "native")]
     pub layout: Layout,
-    /// TOML file with scene options; the options below go before it.
+    /// TOML file with scene options; the options below override it.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Frames of each trajectory [default: 20].
@@ -102,17 +102,18 @@ pub fn run(args: &SimulateArgs, common: &Common) -> Result<()> {
             index,
         )
     };
-    dataset::write(&args.out, &manifest, &source, &|done| {
+    let tick = |done| {
         progress.advance(done);
         interrupt::check()
+    };
+    dataset::write(&args.out, &manifest, &source, &tick, |scratch| {
+        let held = |split: &Split| counts.of(*split) > 0;
+        match Split::ALL.into_iter().find(held) {
+            Some(split) => draw_preview(&scratch.join("preview.png"), &source(split, 0)),
+            None => Ok(()),
+        }
     })?;
     drop(progress);
-    let first = Split::ALL
-        .into_iter()
-        .find(|split| manifest.trajectories.of(*split) > 0);
-    if let Some(split) = first {
-        draw_preview(&args.out.join("preview.png"), &source(split, 0))?;
-    }
     let frames = total * u64::from(manifest.config.frames);
     let answer = Answer {
         out: &args.out,
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn options_go_before_the_file() {
+    fn options_override_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("scene.toml");
         std::fs::write(

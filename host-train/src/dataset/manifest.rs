@@ -20,9 +20,9 @@ pub const MOST: u64 = 10_000_000;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
-    /// `.npy` files; see [`native`](crate::dataset::native).
+    /// NumPy arrays: exact signed counts, fast to read.
     Native,
-    /// PNG and XML files; see [`seqcsist`](crate::dataset::seqcsist).
+    /// PNG and XML files, as in the authors' own data set.
     Seqcsist,
 }
 
@@ -73,12 +73,6 @@ impl Counts {
             Split::Validation => self.val,
             Split::Test => self.test,
         }
-    }
-
-    /// Splits that hold at least one trajectory.
-    pub fn present(&self) -> Vec<Split> {
-        let held = |split: &Split| self.of(*split) > 0;
-        Split::ALL.into_iter().filter(held).collect()
     }
 
     /// Trajectories of all splits.

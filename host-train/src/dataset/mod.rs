@@ -1,6 +1,6 @@
 //! Data sets on disk.
 //!
-//! Two layouts, both written by [`write()`] and recognised by [`load`] and [`load_split`]:
+//! Two layouts, both written by [`write()`] and recognised by [`load_split`]:
 //!
 //! | layout | files | made for |
 //! | --- | --- | --- |
@@ -31,12 +31,20 @@ pub type Tick<'a> = dyn Fn(u64) -> Result<()> + Sync + 'a;
 /// Writes all splits that `manifest` counts, as a new folder `dir` in the layout it names.
 ///
 /// The folder is complete or absent: everything goes into a hidden sibling first, which is renamed at
-/// the end. The bytes depend neither on the number of threads nor on the time.
+/// the end, after `finish` has added to it what the caller likes. The bytes of a data set depend
+/// neither on the number of threads nor on the time.
 ///
 /// # Errors
 /// [`Error::Format`] if `dir` exists and is not an empty folder, [`Error::Io`] if it cannot be
-/// written, [`Error::Usage`] if counts do not fit the layout's container, and whatever `tick` returns.
-pub fn write(dir: &Path, manifest: &Manifest, source: &Source, tick: &Tick) -> Result<()> {
+/// written, [`Error::Usage`] if counts do not fit the layout's container, and whatever `tick` and
+/// `finish` return.
+pub fn write(
+    dir: &Path,
+    manifest: &Manifest,
+    source: &Source,
+    tick: &Tick,
+    finish: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     manifest.config.validate()?;
     folder::create(dir, |scratch| {
         for split in Split::ALL {
@@ -48,58 +56,16 @@ pub fn write(dir: &Path, manifest: &Manifest, source: &Source, tick: &Tick) -> R
                 }
             }
         }
-        manifest.write(scratch)
+        manifest.write(scratch)?;
+        finish(scratch)
     })
 }
 
-/// A data set in memory.
-#[derive(Clone, Debug)]
-pub struct Dataset {
-    /// What wrote it; the authors' own folders have none.
-    pub manifest: Option<Manifest>,
-    /// The splits that the folder holds, in the order of [`Split::ALL`].
-    pub splits: Vec<(Split, Vec<Trajectory>)>,
-}
-
-impl Dataset {
-    /// Trajectories of one split.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if the data set does not hold it.
-    pub fn of(&self, split: Split) -> Result<&[Trajectory]> {
-        let mut found = self.splits.iter().filter(|(name, _)| *name == split);
-        found
-            .next()
-            .map(|(_, trajectories)| trajectories.as_slice())
-            .ok_or_else(|| Error::usage(format!("the data set has no split '{}'", split.name())))
-    }
-}
-
-/// Loads every split of the data set in `dir`, in either layout.
+/// Loads one split of the data set in `dir`, in either layout.
 ///
 /// # Errors
 /// [`Error::Io`] if something cannot be read; [`Error::Format`] names the file, the field, what was
-/// found and what was expected.
-pub fn load(dir: &Path) -> Result<Dataset> {
-    let manifest = Manifest::find(dir)?;
-    let present: Vec<Split> = match &manifest {
-        Some(manifest) => manifest.trajectories.present(),
-        None => seqcsist::present(dir),
-    };
-    if present.is_empty() {
-        return Err(unrecognised(dir));
-    }
-    let splits = present
-        .into_iter()
-        .map(|split| Ok((split, read(dir, manifest.as_ref(), split)?)))
-        .collect::<Result<_>>()?;
-    Ok(Dataset { manifest, splits })
-}
-
-/// Loads one split only.
-///
-/// # Errors
-/// As [`load`]; [`Error::Format`] if the data set does not hold `split`.
+/// found and what was expected, also where the data set does not hold `split`.
 pub fn load_split(dir: &Path, split: Split) -> Result<Vec<Trajectory>> {
     let manifest = Manifest::find(dir)?;
     let present = match &manifest {

@@ -7,10 +7,8 @@
 
 use crate::scene::{Trajectory, label::label_cells};
 use crate::{Error, Result};
-use derefnet_core::physics::{
-    FRAME_LEN, FRAME_SIDE, MAP_LEN, MAP_SIDE, PSF_SIGMA, RATIO, cell_centre, pixel_response,
-};
-use ndarray::{Array2, ArrayView1, Axis};
+use derefnet_core::physics::{FRAME_LEN, MAP_LEN, Optics, RESPONSE_LEN, Separable};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use std::borrow::Borrow;
 
 /// What stands for the low-resolution frames `Z`.
@@ -56,29 +54,18 @@ pub fn qinit<T: Borrow<Trajectory>>(
     }
 }
 
-/// One axis of Φ, `(11, 33)`: response of pixel `p` to a unit target in the centre of cell `i`.
-pub fn axis_response() -> Array2<f64> {
-    Array2::from_shape_fn((FRAME_SIDE, MAP_SIDE), |(pixel, cell)| {
-        pixel_response(pixel as f64, cell_centre(cell, RATIO), PSF_SIGMA)
-    })
-}
-
-/// `Φ h` of one map (1,089 values) as `A H Aᵀ`, 121 values.
-pub fn blur(axis: &Array2<f64>, map: ArrayView1<f64>) -> Vec<f64> {
-    let mut rows = [[0.0; MAP_SIDE]; FRAME_SIDE];
-    for (cell, &value) in map.indexed_iter().filter(|(_, value)| **value != 0.0) {
-        let (i, j) = (cell / MAP_SIDE, cell % MAP_SIDE);
-        for (row, response) in rows.iter_mut().zip(axis.column(i)) {
-            row[j] += response * value;
-        }
+/// `Φ h` of every row `h` of `maps`, `(n, 1089)`: frames, `(n, 121)`.
+fn blur(maps: ArrayView2<f64>) -> Array2<f64> {
+    let (mut response, mut scratch) = ([0.0; RESPONSE_LEN], [0.0; RESPONSE_LEN]);
+    let model = Separable::new(Optics::SEQ_CSIST, &mut response).expect("a whole response matrix");
+    let mut frames = Array2::zeros((maps.nrows(), FRAME_LEN));
+    let mut frame = [0.0; FRAME_LEN];
+    for (mut row, map) in frames.outer_iter_mut().zip(maps.outer_iter()) {
+        let seen = model.forward(&map.to_vec(), &mut scratch, &mut frame);
+        seen.expect("a map and a frame of the sensor");
+        row.assign(&ArrayView1::from(&frame));
     }
-    let mut frame = Vec::with_capacity(FRAME_LEN);
-    for row in &rows {
-        for responses in axis.outer_iter() {
-            frame.push(row.iter().zip(responses).map(|(a, b)| a * b).sum());
-        }
-    }
-    frame
+    frames
 }
 
 /// `S Zᵀ` (1089×121) and `Z Zᵀ` (121×121) for `Z = Φ S`, through `C = S Sᵀ`.
@@ -96,16 +83,8 @@ fn through_physics<T: Borrow<Trajectory>>(
             }
         }
     }
-    let axis = axis_response();
-    let through = |maps: &Array2<f64>| {
-        let mut out = Array2::zeros((maps.nrows(), FRAME_LEN));
-        for (mut row, map) in out.outer_iter_mut().zip(maps.outer_iter()) {
-            row.assign(&ArrayView1::from(&blur(&axis, map)));
-        }
-        out
-    };
-    let cross = through(&second);
-    let gram = through(&cross.t().to_owned());
+    let cross = blur(second.view());
+    let gram = blur(cross.t());
     (cross, gram)
 }
 

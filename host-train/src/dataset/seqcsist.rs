@@ -10,7 +10,7 @@
 //! with neither chunk nor manifest, have pedestal 0.
 
 use crate::dataset::{Manifest, Source, Split, Tick, annotation};
-use crate::raster::{self, Raster};
+use crate::raster::{self, PEDESTAL, Raster};
 use crate::scene::{SceneConfig, Target, Trajectory};
 use crate::{Error, Result};
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE};
@@ -19,8 +19,6 @@ use rayon::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Keyword of the text chunk that holds the pedestal, a whole number of counts.
-pub const PEDESTAL: &str = "derefnet pedestal";
 /// Frames of a trajectory where no manifest says otherwise.
 const FRAMES: usize = 20;
 
@@ -180,23 +178,12 @@ fn read_trajectory(images: &[(u64, PathBuf)], annotations: &Path) -> Result<Traj
 
 /// Appends the 121 counts of one picture, pedestal subtracted.
 fn append_image(path: &Path, counts: &mut Vec<i32>) -> Result<()> {
-    let raster = raster::read(path)?;
-    let found = (raster.width, raster.height, raster.colour);
-    if found != (FRAME_SIDE, FRAME_SIDE, "grey") {
-        return Err(Error::format(
-            path,
-            format!(
-                "picture is {}x{} {}, expected 11x11 grey",
-                raster.width, raster.height, raster.colour
-            ),
-        ));
+    let found = raster::read_counts(path)?;
+    let (rows, columns) = found.dim();
+    if (rows, columns) != (FRAME_SIDE, FRAME_SIDE) {
+        let message = format!("picture is {columns}x{rows}, expected 11x11");
+        return Err(Error::format(path, message));
     }
-    let text = raster.text(PEDESTAL).unwrap_or("0");
-    let pedestal: u16 = text.parse().map_err(|_| {
-        let message = format!("text chunk '{PEDESTAL}' is '{text}', expected 0 to 65535");
-        Error::format(path, message)
-    })?;
-    let subtract = |&stored: &u16| i32::from(stored) - i32::from(pedestal);
-    counts.extend(raster.samples.iter().map(subtract));
+    counts.extend(found);
     Ok(())
 }

@@ -6,15 +6,18 @@
 
 use crate::rng::Rng;
 use crate::scene::{Backdrop, SceneConfig, Target};
-use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, PSF_SIGMA, pixel_response};
+use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, Optics};
 use ndarray::Array3;
 
 /// Expected counts of one frame, `(11, 11)` row-major.
 pub type Expected = [f64; FRAME_LEN];
 
 /// Response of the 11 pixels of one axis to a unit target at `u` pixels.
-pub fn profile(u: f64) -> [f64; FRAME_SIDE] {
-    core::array::from_fn(|pixel| pixel_response(pixel as f64, u, PSF_SIGMA))
+fn profile(u: f64) -> [f64; FRAME_SIDE] {
+    let mut profile = [0.0; FRAME_SIDE];
+    let filled = Optics::SEQ_CSIST.fill_profile(u, &mut profile);
+    filled.expect("one response per pixel");
+    profile
 }
 
 /// Adds the targets of one frame to `counts`.

@@ -8,7 +8,7 @@ use safetensors::tensor::TensorView;
 use tempfile::tempdir;
 
 use super::files::data_set;
-use super::process::{derefnet, has_keys, json, one_object, refused};
+use super::process::{derefnet, done, has_keys, json, one_object, refused};
 
 #[test]
 fn both_layouts_give_the_same_figures() {
@@ -22,17 +22,43 @@ fn both_layouts_give_the_same_figures() {
     assert_eq!(native, eval("seqcsist"));
 }
 
-/// Frames 40 to 59 of the test split are its third trajectory.
+/// Copies the pictures of test trajectory `index` of `data` into `folder/frames`.
+fn pictures(folder: &Path, data: &Path, index: usize) -> PathBuf {
+    let frames = folder.join("frames");
+    fs::create_dir(&frames).unwrap();
+    for number in 20 * index..20 * (index + 1) {
+        let name = format!("image_{number}.png");
+        fs::copy(data.join("test/image").join(&name), frames.join(&name)).unwrap();
+    }
+    frames
+}
+
+#[test]
+fn pedestal_is_taken_off_before_unmixing() {
+    let folder = tempdir().unwrap();
+    let simulate = |layout: &str, options: &str| {
+        let out = folder.path().join(layout);
+        let words = "simulate --noise 3 --trajectories 1 --split test --seed 5";
+        done(&format!(
+            "{words} --layout {layout} {options} --out {}",
+            out.display()
+        ));
+        out
+    };
+    let stored = simulate("seqcsist", "--pedestal 100");
+    let frames = pictures(folder.path(), &stored, 0);
+    let signed = simulate("native", "").join("test_frames.npy");
+    let [found, expected] = [frames, signed].map(|path| json(&format!("unmix {}", path.display())));
+    assert_eq!(found["sequences"], expected["sequences"]);
+    let frame = found["sequences"][0][10].as_array();
+    assert!(frame.is_some_and(|targets| !targets.is_empty()), "{found}");
+}
+
 #[test]
 fn simulated_pictures_are_unmixed() {
     let folder = tempdir().unwrap();
     let data = data_set(folder.path(), "seqcsist");
-    let frames = folder.path().join("frames");
-    fs::create_dir(&frames).unwrap();
-    for number in 40..60 {
-        let name = format!("image_{number}.png");
-        fs::copy(data.join("test/image").join(&name), frames.join(&name)).unwrap();
-    }
+    let frames = pictures(folder.path(), &data, 2);
     let answer = json(&format!("unmix {}", frames.display()));
     let sequence = answer["sequences"][0].as_array().unwrap();
     assert_eq!(sequence.len(), 20);

@@ -151,7 +151,7 @@ fn same_number_twice_is_refused() {
 fn eight_bit_and_pedestal() {
     let picture = |number| {
         let data = [number as u8; 121];
-        let text = Some(("pedestal", "100"));
+        let text = Some((raster::PEDESTAL, "100"));
         (
             number,
             png_bytes((11, 11), ColorType::Grayscale, BitDepth::Eight, &data, text),
@@ -167,13 +167,13 @@ fn eight_bit_and_pedestal() {
 
 #[test]
 fn bad_pedestal_is_refused() {
-    for value in ["many", "inf", ""] {
+    for value in ["many", "inf", "-4", "1.5", "65536", ""] {
         let bytes = png_bytes(
             (11, 11),
             ColorType::Grayscale,
             BitDepth::Eight,
             &[0; 121],
-            Some(("pedestal", value)),
+            Some((raster::PEDESTAL, value)),
         );
         let message = complaint(folder_with(bytes).path(), &[]);
         assert!(
@@ -186,20 +186,20 @@ fn bad_pedestal_is_refused() {
 #[test]
 fn colours_and_odd_depths_are_refused_by_name() {
     let cases = [
-        (ColorType::Rgb, BitDepth::Eight, 363, "Rgb of 8 bit"),
+        (ColorType::Rgb, BitDepth::Eight, 363, "colour of 8 bits"),
         (
             ColorType::GrayscaleAlpha,
             BitDepth::Eight,
             242,
-            "GrayscaleAlpha of 8 bit",
+            "grey with transparency of 8 bits",
         ),
-        (ColorType::Rgba, BitDepth::Sixteen, 968, "Rgba of 16 bit"),
         (
-            ColorType::Grayscale,
-            BitDepth::Four,
-            66,
-            "Grayscale of 4 bit",
+            ColorType::Rgba,
+            BitDepth::Sixteen,
+            968,
+            "colour with transparency of 16 bits",
         ),
+        (ColorType::Grayscale, BitDepth::Four, 66, "grey of 4 bits"),
     ];
     for (colour, depth, length, found) in cases {
         let bytes = png_bytes((11, 11), colour, depth, &vec![0; length], None);
@@ -209,7 +209,7 @@ fn colours_and_odd_depths_are_refused_by_name() {
             "{message}"
         );
         assert!(
-            message.contains("expected grey of 8 or 16 bit"),
+            message.contains("expected grey of 8 or 16 bits"),
             "{message}"
         );
     }
