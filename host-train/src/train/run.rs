@@ -125,6 +125,7 @@ impl Run {
     ) -> Result<Self> {
         let checkpoint = folder.join(CHECKPOINT);
         let state = Checkpoint::load(&checkpoint)?;
+        atomic::sweep(folder)?;
         let source = source(&state.config)?;
         let (before, now) = (&state.data_version, source.version());
         if !before.is_empty() && *before != now {
