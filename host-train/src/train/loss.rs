@@ -204,6 +204,9 @@ mod tests {
         (0..count * MAP_LEN).map(value).collect()
     }
 
+    /// Counts per unit of the maps.
+    const UNIT: f32 = 50.0;
+
     fn mean(values: impl Iterator<Item = f64>) -> f64 {
         let all: Vec<f64> = values.collect();
         all.iter().sum::<f64>() / all.len() as f64
@@ -220,6 +223,7 @@ mod tests {
         let mut constant = |values: &Vec<f32>| tape.constant(values.clone());
         let stages = vec![constant(&first), constant(&stage)];
         let graph = Graph {
+            unit: UNIT,
             stages,
             symmetric: vec![constant(&first), constant(&second)],
             coded: Some(constant(&coded)),
@@ -280,6 +284,7 @@ mod tests {
         close(ours[1], constraint);
         close(ours[2], align);
         close(ours[3], regression);
+        let align = align / f64::from(UNIT);
         close(ours[0], 0.5 * constraint + 0.25 * align + regression);
     }
 
@@ -294,6 +299,7 @@ mod tests {
         close(ours[1], constraint);
         close(ours[2], align);
         close(ours[3], regression);
+        let align = align / f64::from(UNIT);
         close(ours[0], 0.1 * (constraint + align) + regression);
     }
 

@@ -324,7 +324,7 @@ impl<'a> Network<'a> {
             LossVariant::Released => (align / trajectories, regression / (trajectories * cells)),
         };
         let total = f64::from(config.constraint) * constraint.iter().sum::<f64>()
-            + f64::from(config.align) * align
+            + f64::from(config.align) * align / f64::from(self.net.config.intensity_scale)
             + f64::from(config.regression) * regression;
         Terms {
             total,
