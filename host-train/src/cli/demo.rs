@@ -252,5 +252,6 @@ fn gallery(
             detections: &u.found,
         })
         .collect();
-    sequence::draw(&out.join("gallery.png"), &rows, "held-out sequences")
+    let title = format!("held-out sequences, noise σ = {} counts", scene.noise[0]);
+    sequence::draw(&out.join("gallery.png"), &rows, &title)
 }

@@ -139,3 +139,41 @@ fn a_folder_with_a_model_is_refused() {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
+
+#[test]
+fn a_run_starts_from_a_model_of_its_sizes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second, third] = ["a", "b", "c"].map(|name| folder.path().join(name));
+    let config = tiny();
+    let source = generated(&config);
+    let mut run = Run::create(&first, config.clone(), source, None).unwrap();
+    run.train(None, |_| Ok(())).unwrap();
+    let model = first.join(LAST);
+
+    let again = TrainConfig {
+        seed: 2,
+        ..config.clone()
+    };
+    let source = generated(&again);
+    let started = Run::create(&second, again.clone(), source.clone(), Some(&model)).unwrap();
+    assert_eq!(started.values, run.values);
+    let (network, resumed) = (&run.state.network, Run::resume(&second, |_| Ok(source)));
+    let resumed = resumed.unwrap();
+    assert_eq!(
+        resumed.state.network.operators.qinit,
+        network.operators.qinit
+    );
+    let start = resumed.provenance().start.unwrap();
+    assert_eq!((start.seed, start.steps), (1, 2));
+
+    let mut larger = again;
+    larger.model.channels = 4;
+    let source = generated(&larger);
+    let refused = Run::create(&third, larger, source, Some(&model)).map(|_| ());
+    let message = refused.unwrap_err().to_string();
+    assert!(
+        message.contains("model.safetensors") && message.contains("channels: 4"),
+        "{message}"
+    );
+    assert!(!third.exists());
+}

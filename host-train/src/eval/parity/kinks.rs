@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::relative_l2;
 use super::results::Results;
+use super::{Comparison, relative_l2};
 use super::{ROUNDING_FACTOR, golden::Golden};
 use crate::model::{DeRefNet, Frames};
 use crate::rng::Rng;
@@ -21,6 +21,12 @@ const CHANGE: f64 = 2e-6;
 const MOST: f64 = 0.1;
 /// Random numbers of this module.
 const DOMAIN: [u8; 8] = *b"kinks   ";
+
+/// Whether kinks may explain the error of `tensor`: of a gradient or of the step along it.
+pub(super) fn may_excuse(tensor: &Comparison) -> bool {
+    let gradient = tensor.name.starts_with("grad") && tensor.relative_l2 <= MOST;
+    gradient || tensor.name.starts_with("adam1.")
+}
 
 /// Largest changes seen of every gradient.
 #[derive(Default)]
