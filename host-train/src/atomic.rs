@@ -53,9 +53,9 @@ fn write_io(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::
     Ok(())
 }
 
-/// Removes from `folder` what killed processes left there while [`write`] was at work.
+/// Removes from `folder` what killed processes left there while [`write()`] was at work.
 ///
-/// Only plain files of exactly the hidden names that [`write`] gives are removed, and only where the
+/// Only plain files of exactly the hidden names that [`write()`] gives are removed, and only where the
 /// process in the name is gone by `/proc`, or had this process's number; call it before this process
 /// writes to `folder`. Where there is no `/proc`, others' files stay.
 ///

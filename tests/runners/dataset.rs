@@ -10,6 +10,7 @@ use derefnet::dataset::{self, Layout, Manifest, Source, Split, annotation, load_
 use derefnet::raster;
 use derefnet::scene::{SceneConfig, Target, Trajectory, generate};
 use derefnet_tests::datasets::{COUNTS, manifest, noisy, refused, write, written};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -167,4 +168,22 @@ fn annotation_text_keeps_every_bit() {
         intensity: 230.0,
     };
     assert_eq!(annotation::parse(verbose).unwrap(), [target]);
+}
+
+/// The full data set, 100,000 frames, within its budget of ten seconds on two cores.
+#[test]
+fn the_full_data_set_takes_seconds() {
+    let config = SceneConfig::default();
+    let started = std::time::Instant::now();
+    let frames: usize = Split::ALL
+        .into_par_iter()
+        .flat_map(|split| {
+            (0..split.trajectories())
+                .into_par_iter()
+                .map(move |i| (split, i))
+        })
+        .map(|(split, index)| generate(&config, 1, split, index).truth.len())
+        .sum();
+    assert_eq!(frames, 100_000);
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }

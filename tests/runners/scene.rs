@@ -9,7 +9,6 @@ use derefnet::scene::{Arrangement, SceneConfig, Target, Trajectory, generate};
 use derefnet_core::physics::FRAME_SIDE;
 use derefnet_tests::statistics::{assert_equal_shares, assert_follows, assert_uniform};
 use derefnet_tests::tolerance::{COORDINATE, RADIUS, THIRD_DIFFERENCE};
-use rayon::prelude::*;
 use std::sync::LazyLock;
 
 const SEED: u64 = 11;
@@ -382,22 +381,4 @@ fn fields_out_of_range_are_named() {
         let message = config.validate().unwrap_err().to_string();
         assert!(message.starts_with(field), "{field}: {message}");
     }
-}
-
-/// The full data set, 100,000 frames, within its budget of ten seconds on two cores.
-#[test]
-fn the_full_data_set_takes_seconds() {
-    let config = SceneConfig::default();
-    let started = std::time::Instant::now();
-    let frames: usize = Split::ALL
-        .into_par_iter()
-        .flat_map(|split| {
-            (0..split.trajectories())
-                .into_par_iter()
-                .map(move |i| (split, i))
-        })
-        .map(|(split, index)| generate(&config, SEED, split, index).truth.len())
-        .sum();
-    assert_eq!(frames, 100_000);
-    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }

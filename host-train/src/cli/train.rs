@@ -21,7 +21,7 @@ pub struct TrainArgs {
     /// Run directory: created, or with --resume continued.
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
-    /// TOML file whose fields override the defaults of the preset.
+    /// TOML file whose fields override the defaults of the preset; docs/train.toml documents them.
     #[arg(long, value_name = "F.toml")]
     pub config: Option<PathBuf>,
     /// Data set folder; without it, trajectories are generated as training goes.
