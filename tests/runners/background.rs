@@ -5,30 +5,19 @@
 )]
 
 use derefnet::dataset::Split;
-use derefnet::raster::{self, Raster};
+use derefnet::raster;
 use derefnet::rng::Rng;
 use derefnet::scene::{Backgrounds, ClutterConfig, SceneConfig, generate, generate_over};
-use derefnet_tests::datasets::{claims_all_memory, refused};
+use derefnet_tests::datasets::{claims_all_memory, flat_picture, refused};
 use derefnet_tests::statistics::assert_mean;
 use std::fs;
 use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
-fn png(width: usize, height: usize, value: u16) -> Raster {
-    Raster {
-        width,
-        height,
-        bits: 16,
-        colour: "grey",
-        samples: vec![value; width * height],
-        texts: Vec::new(),
-    }
-}
-
 /// A folder of one picture whose grey value tells row and column.
 fn ramp_folder(width: usize, height: usize) -> TempDir {
     let folder = tempdir().unwrap();
-    let mut ramp = png(width, height, 0);
+    let mut ramp = flat_picture(width, height, 0);
     for (at, sample) in ramp.samples.iter_mut().enumerate() {
         *sample = (100 * (at / width) + at % width) as u16;
     }
@@ -116,7 +105,7 @@ fn bad_backgrounds_are_named() {
     }
     fs::write(folder.path().join("note.txt"), "no picture").unwrap();
     assert_eq!(Backgrounds::load(folder.path(), 1.0).unwrap().count(), 1);
-    let whole = raster::encode(Path::new("x"), &png(20, 20, 5)).unwrap();
+    let whole = raster::encode(Path::new("x"), &flat_picture(20, 20, 5)).unwrap();
     for (bytes, part) in [
         (b"no picture".to_vec(), "bad PNG"),
         (whole[..whole.len() - 12].to_vec(), "bad PNG"),
@@ -179,7 +168,7 @@ fn every_kind_of_picture_becomes_grey() {
         assert_eq!((raster.width, raster.height, raster.bits), (2, 1, bits));
         assert_eq!(raster.samples, expected, "{colour:?} {depth:?}");
     }
-    let mut wide = png(2, 1, 300);
+    let mut wide = flat_picture(2, 1, 300);
     wide.bits = 8;
     refused(raster::write(&path, &wide), &["x.png", "exceeds 255"]);
 }

@@ -8,7 +8,7 @@ use derefnet::dataset::manifest::FILE_NAME;
 use derefnet::dataset::{Layout, Split, annotation, load_split};
 use derefnet::raster::{self, Raster};
 use derefnet::scene::Target;
-use derefnet_tests::datasets::{claims_all_memory, noisy, refused, written};
+use derefnet_tests::datasets::{claims_all_memory, flat_picture, noisy, refused, written};
 use std::fs;
 use std::path::Path;
 use tempfile::tempdir;
@@ -51,17 +51,6 @@ fn replace(from: &'static str, to: &'static str) -> impl FnOnce(Vec<u8>) -> Opti
 
 fn cut(length: usize) -> impl FnOnce(Vec<u8>) -> Option<Vec<u8>> {
     move |bytes| Some(bytes[..length].to_vec())
-}
-
-fn png(width: usize, height: usize, value: u16) -> Raster {
-    Raster {
-        width,
-        height,
-        bits: 16,
-        colour: "grey",
-        samples: vec![value; width * height],
-        texts: Vec::new(),
-    }
 }
 
 #[test]
@@ -163,7 +152,7 @@ fn bad_pictures_are_named() {
     };
     let encode = |raster: &Raster| raster::encode(Path::new("x"), raster).unwrap();
     bad(&["bad PNG"], b"not a picture".to_vec());
-    bad(&["11x12, expected 11x11"], encode(&png(11, 12, 0)));
+    bad(&["11x12, expected 11x11"], encode(&flat_picture(11, 12, 0)));
     let mut colour = Vec::new();
     let mut encoder = png::Encoder::new(&mut colour, 11, 11);
     encoder.set_color(png::ColorType::Rgb);
@@ -171,10 +160,10 @@ fn bad_pictures_are_named() {
     writer.write_image_data(&[0; 363]).unwrap();
     drop(writer);
     bad(&["colour of 8 bits, expected grey of 8 or 16 bits"], colour);
-    let mut noted = png(11, 11, 3);
+    let mut noted = flat_picture(11, 11, 3);
     noted.texts = vec![(raster::PEDESTAL.to_owned(), "-4".to_owned())];
     bad(&[raster::PEDESTAL, "'-4'", "0 to 65535"], encode(&noted));
-    let whole = encode(&png(11, 11, 77));
+    let whole = encode(&flat_picture(11, 11, 77));
     for length in [
         0,
         8,

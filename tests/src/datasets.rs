@@ -6,6 +6,7 @@
 
 use derefnet::Result;
 use derefnet::dataset::{self, Counts, Layout, Manifest};
+use derefnet::raster::Raster;
 use derefnet::scene::{SceneConfig, generate};
 use std::path::{Path, PathBuf};
 use tempfile::{TempDir, tempdir};
@@ -79,5 +80,17 @@ pub fn refused<T>(result: Result<T>, words: &[&str]) {
     let message = error.to_string();
     for word in words {
         assert!(message.contains(word), "'{word}' is not in: {message}");
+    }
+}
+
+/// A grey picture of 16 bits with one value everywhere.
+pub fn flat_picture(width: usize, height: usize, value: u16) -> Raster {
+    Raster {
+        width,
+        height,
+        bits: 16,
+        colour: "grey",
+        samples: vec![value; width * height],
+        texts: Vec::new(),
     }
 }

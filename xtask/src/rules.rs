@@ -10,8 +10,8 @@ const MOST_LINES: usize = 400;
 /// Hosts of package registries, split so that this file passes its own rule.
 const HOSTS: [[&str; 2]; 9] = [
     ["crates.io", "/api"],
-    ["static.crates", ".io"],
-    ["index.crates", ".io"],
+    ["static", ".crates.io"],
+    ["index", ".crates.io"],
     ["pypi", ".org"],
     ["files.python", "hosted.org"],
     ["registry.npm", "js.org"],
