@@ -233,6 +233,9 @@ impl Operator<Cpu> for Conv2d {
     }
 
     fn forward(&self, backend: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+        if self.divides_into_tiles() {
+            return self.forward_by_tiles(backend, inputs, output);
+        }
         let (isa, w) = (backend.isa(), inputs[1]);
         let packing = Packing::new(isa, self.out_channels, self.inputs());
         let bias = if self.bias { inputs[2].as_slice() } else { &[] };
@@ -256,6 +259,9 @@ impl Operator<Cpu> for Conv2d {
     }
 
     fn backward(&self, backend: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+        if self.divides_into_tiles() {
+            return self.backward_by_tiles(backend, saved, grads);
+        }
         let (isa, w) = (backend.isa(), saved.inputs[1]);
         let (dx, rest) = grads.split_at_mut(1);
         let dx = dx[0].as_mut();

@@ -10,6 +10,7 @@ mod forward;
 mod gradient;
 mod peak;
 mod vector;
+pub mod winograd;
 
 pub use deform::{Tap, sample, sample_backward};
 pub use forward::{Layer, Window, forward};
@@ -83,13 +84,13 @@ macro_rules! dispatch {
         #[target_feature(enable = "avx512f")]
         unsafe fn avx512($($arg: $ty),*) {
             // SAFETY: the caller's promises are those of the generic kernel.
-            unsafe { $kernel::<crate::backend::cpu::arch::vector::Avx512, $($avx512),*>($($arg),*) }
+            unsafe { $kernel::<crate::backend::cpu::arch::vector::Avx512 $(, $avx512)*>($($arg),*) }
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma")]
         unsafe fn avx2($($arg: $ty),*) {
             // SAFETY: the caller's promises are those of the generic kernel.
-            unsafe { $kernel::<crate::backend::cpu::arch::vector::Avx2, $($narrow),*>($($arg),*) }
+            unsafe { $kernel::<crate::backend::cpu::arch::vector::Avx2 $(, $narrow)*>($($arg),*) }
         }
         match $isa {
             #[cfg(target_arch = "x86_64")]
@@ -100,7 +101,7 @@ macro_rules! dispatch {
             Isa::Avx2 => unsafe { avx2($($arg),*) },
             // SAFETY: lengths were checked above; the portable type needs no extension.
             _ => unsafe {
-                $kernel::<crate::backend::cpu::arch::vector::Portable, $($narrow),*>($($arg),*)
+                $kernel::<crate::backend::cpu::arch::vector::Portable $(, $narrow)*>($($arg),*)
             },
         }
     }};

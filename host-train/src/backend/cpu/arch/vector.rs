@@ -20,6 +20,8 @@ pub(super) trait Vector: Copy {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// Lane-wise sum.
     unsafe fn add(self, other: Self) -> Self;
+    /// Lane-wise difference.
+    unsafe fn sub(self, other: Self) -> Self;
     /// Lane-wise product.
     unsafe fn mul(self, other: Self) -> Self;
     /// Lane-wise maximum; `other` where either is NaN.
@@ -62,6 +64,11 @@ impl Vector for Portable {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
     }
 
     #[inline(always)]
@@ -127,6 +134,12 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: the trait asks for AVX2.
+        Self(unsafe { _mm256_sub_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
         // SAFETY: the trait asks for AVX2.
         Self(unsafe { _mm256_mul_ps(self.0, other.0) })
@@ -185,6 +198,12 @@ impl Vector for Avx512 {
     unsafe fn add(self, other: Self) -> Self {
         // SAFETY: the trait asks for AVX-512F.
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: the trait asks for AVX-512F.
+        Self(unsafe { _mm512_sub_ps(self.0, other.0) })
     }
 
     #[inline(always)]
