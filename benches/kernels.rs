@@ -207,15 +207,17 @@ fn run(criterion: &mut Criterion, worker: &ThreadPool, cpu: &Cpu, case: Case) {
     let inputs: Vec<Vec<f32>> = streams.map(|(&len, stream)| random(len, stream)).collect();
     let inputs: Vec<&Vec<f32>> = inputs.iter().collect();
     let mut output = vec![0.0; operator.output_len()];
+    let mut kept = vec![0.0; operator.kept_len()];
     let peak = fma_peak(cpu.isa(), 1);
     let seconds = measure(criterion, worker, &format!("{}/forward", case.name), || {
-        operator.forward(cpu, &inputs, &mut output);
+        operator.forward_keeping(cpu, &inputs, &mut output, &mut kept);
     });
     rate("forward", flop, seconds, peak);
     let grad = random(output.len(), 0);
     let saved = Saved {
         inputs: &inputs,
         output: &output,
+        kept: &kept,
         grad: &grad,
     };
     let wanted = |input: &usize| !case.constants.contains(input);

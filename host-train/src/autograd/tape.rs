@@ -18,9 +18,28 @@ enum Value<'a, B: Backend> {
 
 struct Node<'a, B: Backend> {
     value: Value<'a, B>,
-    /// Operator and its inputs; leaves have none.
-    source: Option<(Box<dyn Operator<B>>, Vec<Var>)>,
+    /// What made the value; leaves have none.
+    source: Option<Source<B>>,
     needs_grad: bool,
+}
+
+/// An operator, its inputs, and what it kept for the backward pass.
+struct Source<B: Backend> {
+    operator: Box<dyn Operator<B>>,
+    inputs: Vec<Var>,
+    kept: B::Buffer,
+}
+
+impl<B: Backend> Node<'_, B> {
+    /// Hands the buffers of a computed value back.
+    fn free(&mut self, backend: &B) {
+        if let Value::Owned(value) = std::mem::replace(&mut self.value, Value::Freed) {
+            backend.recycle(value);
+        }
+        if let Some(source) = self.source.take() {
+            backend.recycle(source.kept);
+        }
+    }
 }
 
 /// Time and work of one kind of operator.
@@ -63,12 +82,7 @@ impl<'a, B: Backend> Tape<'a, B> {
         }
     }
 
-    fn push(
-        &mut self,
-        value: Value<'a, B>,
-        source: Option<(Box<dyn Operator<B>>, Vec<Var>)>,
-        needs_grad: bool,
-    ) -> Var {
+    fn push(&mut self, value: Value<'a, B>, source: Option<Source<B>>, needs_grad: bool) -> Var {
         self.nodes.push(Node {
             value,
             source,
@@ -91,19 +105,26 @@ impl<'a, B: Backend> Tape<'a, B> {
     pub fn apply(&mut self, operator: impl Into<Op>, inputs: &[Var]) -> Var {
         let operator = self.backend.kernels(operator.into());
         let started = Instant::now();
+        let needs_grad = inputs.iter().any(|v| self.nodes[v.0].needs_grad);
         let mut output = self.backend.alloc(operator.output_len());
+        let kept_len = if needs_grad { operator.kept_len() } else { 0 };
+        let mut kept = self.backend.alloc(kept_len);
         let values: Vec<&B::Buffer> = inputs.iter().map(|&v| self.value(v)).collect();
-        operator.forward(self.backend, &values, &mut output);
+        if needs_grad {
+            operator.forward_keeping(self.backend, &values, &mut output, &mut kept);
+        } else {
+            operator.forward(self.backend, &values, &mut output);
+        }
         let cost = self.costs.entry(operator.name()).or_default();
         cost.forward += started.elapsed();
         cost.multiply_adds += operator.multiply_adds();
         cost.calls += 1;
-        let needs_grad = inputs.iter().any(|v| self.nodes[v.0].needs_grad);
-        self.push(
-            Value::Owned(output),
-            Some((operator, inputs.to_vec())),
-            needs_grad,
-        )
+        let source = Source {
+            operator,
+            inputs: inputs.to_vec(),
+            kept,
+        };
+        self.push(Value::Owned(output), Some(source), needs_grad)
     }
 
     /// The buffer behind `var`.
@@ -155,18 +176,20 @@ impl<'a, B: Backend> Tape<'a, B> {
             } else {
                 self.backend.recycle(grad);
             }
-            if let Value::Owned(value) = std::mem::replace(&mut self.nodes[at].value, Value::Freed)
-            {
-                self.backend.recycle(value);
-            }
+            self.nodes[at].free(self.backend);
         }
         Gradients(kept)
     }
 
     fn backward_node(&mut self, at: usize, grad: &B::Buffer, grads: &mut [Option<B::Buffer>]) {
-        let Some((operator, inputs)) = &self.nodes[at].source else {
+        let Some(source) = &self.nodes[at].source else {
             return;
         };
+        let Source {
+            operator,
+            inputs,
+            kept,
+        } = source;
         let started = Instant::now();
         let values: Vec<&B::Buffer> = inputs.iter().map(|&v| self.value(v)).collect();
         let mut outs: Vec<Option<B::Buffer>> = inputs
@@ -180,6 +203,7 @@ impl<'a, B: Backend> Tape<'a, B> {
         let saved = Saved {
             inputs: &values,
             output: self.value(Var(at)),
+            kept,
             grad,
         };
         operator.backward(self.backend, &saved, &mut outs);
@@ -201,9 +225,7 @@ impl<'a, B: Backend> Tape<'a, B> {
 impl<B: Backend> Drop for Tape<'_, B> {
     fn drop(&mut self) {
         for node in &mut self.nodes {
-            if let Value::Owned(value) = std::mem::replace(&mut node.value, Value::Freed) {
-                self.backend.recycle(value);
-            }
+            node.free(self.backend);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
 use crate::ops::{
     Activation, Add, ChannelStats, Concat, Conv2d, DataStep, DeformConv2d, Gather, GroupScale, Mul,
-    SoftThreshold, Sub, TimeCode,
+    PerItem, SoftThreshold, Sub, TimeCode,
 };
 use crate::tensor::Shape;
 
@@ -66,6 +66,83 @@ fn maps(n: usize, c: usize) -> Shape {
     }
 }
 
+/// Parameters of a stage after its step length, in the order of [`stage`]'s inputs.
+const STAGE_PARTS: [&str; 5] = [
+    "conv1_forward",
+    "conv2_forward",
+    "soft_thr",
+    "conv1_backward",
+    "conv2_backward",
+];
+
+/// An unfolded stage of `n` maps (Eq. 8 and 15): inputs `H`, `ΦᵀL`, `ρ`, `AᵀA` and those of
+/// [`STAGE_PARTS`]; outputs `(n, 1089)`: the next `H` and, where `symmetric`, `G̃(F(R)) - R`.
+fn stage(channels: usize, n: usize, symmetric: bool) -> PerItem {
+    let mut graph = PerItem::new("stage", n);
+    let (h, back) = (graph.item(MAP_LEN), graph.item(MAP_LEN));
+    let (rho, gram) = (graph.shared(1), graph.shared(MAP_LEN));
+    let conv = |from, to, activation| Conv2d {
+        input: maps(1, from),
+        out_channels: to,
+        kernel: 3,
+        bias: false,
+        activation,
+    };
+    let layers = [
+        conv(1, channels, Activation::Relu),
+        conv(channels, channels, Activation::None),
+        conv(channels, channels, Activation::Relu),
+        conv(channels, 1, Activation::None),
+    ];
+    let [f1, f2] = [0, 1].map(|k| graph.shared(layers[k].weights()));
+    let theta = graph.shared(1);
+    let [g1, g2] = [2, 3].map(|k| graph.shared(layers[k].weights()));
+    let r = graph.apply(
+        DataStep {
+            n: 1,
+            side: MAP_SIDE,
+        },
+        &[h, back, rho, gram],
+    );
+    let f = graph.apply(layers[0], &[r, f1]);
+    let f = graph.apply(layers[1], &[f, f2]);
+    let len = maps(1, channels).len();
+    let s = graph.apply(SoftThreshold { len }, &[f, theta]);
+    let inverse = |graph: &mut PerItem, x| {
+        let g = graph.apply(layers[2], &[x, g1]);
+        graph.apply(layers[3], &[g, g2])
+    };
+    let out = inverse(&mut graph, s);
+    graph.output(out);
+    if symmetric {
+        let back = inverse(&mut graph, f);
+        let residual = graph.apply(Sub { len: MAP_LEN }, &[back, r]);
+        graph.output(residual);
+    }
+    graph
+}
+
+/// `x + conv(relu(conv(x)))`: inputs `x` and kernel and bias of both convolutions.
+fn residual_block(shape: Shape) -> PerItem {
+    let mut graph = PerItem::new("residual_block", shape.n);
+    let conv = |activation| Conv2d {
+        input: Shape { n: 1, ..shape },
+        out_channels: shape.c,
+        kernel: 3,
+        bias: true,
+        activation,
+    };
+    let (first, second) = (conv(Activation::Relu), conv(Activation::None));
+    let x = graph.item(shape.item());
+    let [w1, b1, w2, b2] =
+        [first.weights(), shape.c, second.weights(), shape.c].map(|len| graph.shared(len));
+    let y = graph.apply(first, &[x, w1, b1]);
+    let y = graph.apply(second, &[y, w2, b2]);
+    let sum = graph.apply(Add { len: shape.item() }, &[x, y]);
+    graph.output(sum);
+    graph
+}
+
 impl<B: Backend> Builder<'_, '_, B> {
     fn parameter(&self, name: &str) -> Var {
         let at = self
@@ -112,26 +189,22 @@ impl<B: Backend> Builder<'_, '_, B> {
         n: usize,
         symmetric: bool,
     ) -> (Var, Option<Var>) {
-        let rho = self.parameter(&format!("fcs.{k}.lambda_step"));
-        let theta = self.parameter(&format!("fcs.{k}.soft_thr"));
-        let kernel = |part: &str| format!("fcs.{k}.{part}");
-        let r = self
-            .tape
-            .apply(DataStep { n, side: MAP_SIDE }, &[h, back, rho, gram]);
-        let (f, shape) = self.conv(r, maps(n, 1), &kernel("conv1_forward"), Activation::Relu);
-        let (f, shape) = self.conv(f, shape, &kernel("conv2_forward"), Activation::None);
-        let s = self
-            .tape
-            .apply(SoftThreshold { len: shape.len() }, &[f, theta]);
-        let mut inverse = |x: Var| {
-            let (g, shape) = self.conv(x, shape, &kernel("conv1_backward"), Activation::Relu);
-            self.conv(g, shape, &kernel("conv2_backward"), Activation::None)
-                .0
-        };
-        let out = inverse(s);
-        let branch = symmetric.then(|| inverse(f));
-        let symmetric = branch.map(|b| self.tape.apply(Sub { len: n * MAP_LEN }, &[b, r]));
-        (out, symmetric)
+        let graph = stage(self.net.config.channels, n, symmetric);
+        let mut inputs = vec![
+            h,
+            back,
+            self.parameter(&format!("fcs.{k}.lambda_step")),
+            gram,
+        ];
+        for part in STAGE_PARTS {
+            inputs.push(self.parameter(&format!("fcs.{k}.{part}")));
+        }
+        let both = self.tape.apply(graph, &inputs);
+        if !symmetric {
+            return (both, None);
+        }
+        let mut half = |index| self.gather(both, 2, n * MAP_LEN, &[index]);
+        (half(0), Some(half(1)))
     }
 
     fn gather(&mut self, x: Var, sources: usize, item: usize, index: &[usize]) -> Var {
@@ -243,9 +316,10 @@ impl<B: Backend> Builder<'_, '_, B> {
         graph.tail.push(("tail_in_conv", x));
         for block in 0..self.net.config.residual_blocks {
             let layer = format!("TDDA.tail_conv.1.{block}");
-            let (y, _) = self.conv(x, shape, &format!("{layer}.conv1"), Activation::Relu);
-            let (y, _) = self.conv(y, shape, &format!("{layer}.conv2"), Activation::None);
-            x = self.tape.apply(Add { len: shape.len() }, &[x, y]);
+            let parts = ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"];
+            let mut inputs = vec![x];
+            inputs.extend(parts.map(|part| self.parameter(&format!("{layer}.{part}"))));
+            x = self.tape.apply(residual_block(shape), &inputs);
         }
         graph.tail.push(("tail_res", x));
         self.conv(x, shape, "TDDA.tail_conv.2", Activation::None).0

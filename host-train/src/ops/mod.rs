@@ -12,6 +12,7 @@ mod deform_conv2d;
 mod gather;
 mod group_scale;
 mod loss;
+mod per_item;
 mod soft_threshold;
 mod time_code;
 
@@ -24,6 +25,7 @@ pub use deform_conv2d::DeformConv2d;
 pub use gather::Gather;
 pub use group_scale::GroupScale;
 pub use loss::{AbsoluteError, SquaredError, WeightedSum};
+pub use per_item::{Id, PerItem};
 pub use soft_threshold::SoftThreshold;
 pub use time_code::TimeCode;
 
@@ -71,6 +73,7 @@ operators!(
     Gather,
     GroupScale,
     Mul,
+    PerItem,
     SoftThreshold,
     SquaredError,
     Sub,
@@ -84,6 +87,8 @@ pub struct Saved<'a, B: Backend> {
     pub inputs: &'a [&'a B::Buffer],
     /// Output of the forward pass.
     pub output: &'a B::Buffer,
+    /// What [`Operator::forward_keeping`] kept; empty for most operators.
+    pub kept: &'a B::Buffer,
     /// Gradient of the loss by the output.
     pub grad: &'a B::Buffer,
 }
@@ -103,6 +108,22 @@ pub trait Operator<B: Backend>: Send + Sync {
 
     /// Overwrites `output`, whose content is unspecified.
     fn forward(&self, backend: &B, inputs: &[&B::Buffer], output: &mut B::Buffer);
+
+    /// Values that the backward pass needs beside inputs and output.
+    fn kept_len(&self) -> usize {
+        0
+    }
+
+    /// The forward pass before a backward pass: also overwrites `kept`.
+    fn forward_keeping(
+        &self,
+        backend: &B,
+        inputs: &[&B::Buffer],
+        output: &mut B::Buffer,
+        _kept: &mut B::Buffer,
+    ) {
+        self.forward(backend, inputs, output);
+    }
 
     /// Overwrites each gradient buffer that is present: `grads[i]` belongs to `inputs[i]` and has
     /// unspecified content; `None` where nobody needs it.

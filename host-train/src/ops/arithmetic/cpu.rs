@@ -2,6 +2,7 @@
 
 use super::{Add, Mul, Sub};
 use crate::backend::cpu::Cpu;
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise};
 use crate::ops::{Operator, Saved};
 
 /// `out = f(a, b)`, element by element.
@@ -78,3 +79,51 @@ impl Operator<Cpu> for Mul {
         }
     }
 }
+
+/// `a + sign · b` inside a graph of one item.
+struct Item {
+    sign: f32,
+}
+
+impl ItemKernel for Item {
+    fn forward(&self, inputs: &[&[f32]], output: &mut [f32]) {
+        for ((o, a), b) in output.iter_mut().zip(inputs[0]).zip(inputs[1]) {
+            *o = a + self.sign * b;
+        }
+    }
+
+    fn backward(&self, saved: &ItemSaved<'_>, grads: &mut [Option<&mut [f32]>], _: &mut [f32]) {
+        for (grad, sign) in grads.iter_mut().zip([1.0, self.sign]) {
+            let Some(grad) = grad else { continue };
+            for (d, g) in grad.iter_mut().zip(saved.grad) {
+                *d = sign * g;
+            }
+        }
+    }
+}
+
+macro_rules! itemwise {
+    ($op:ident, $sign:expr) => {
+        impl Itemwise for $op {
+            fn item_inputs(&self) -> usize {
+                2
+            }
+
+            fn reads_input(&self, _: usize) -> bool {
+                false
+            }
+
+            fn prepare<'a>(
+                &self,
+                _: &'a Cpu,
+                _: &[&'a [f32]],
+                _: bool,
+            ) -> Box<dyn ItemKernel + 'a> {
+                Box::new(Item { sign: $sign })
+            }
+        }
+    };
+}
+
+itemwise!(Add, 1.0);
+itemwise!(Sub, -1.0);

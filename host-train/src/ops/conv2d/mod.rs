@@ -3,7 +3,8 @@
 //! `y[n,i,j,o] = act(b[o] + Σ_{a,b,c} w[o,c,a,b] · x[n, i+a-p, j+b-p, c])` with `p = (k-1)/2`.
 
 mod cpu;
-mod cpu_tiles;
+mod direct;
+mod tiles;
 
 use crate::tensor::Shape;
 

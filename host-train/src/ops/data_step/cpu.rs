@@ -1,12 +1,11 @@
 //! Data step on the CPU.
 
-use rayon::prelude::*;
-
 use super::DataStep;
 use crate::backend::cpu::arch::Isa;
 use crate::backend::cpu::{Cpu, with_scratch};
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise};
 use crate::ops::soft_threshold::cpu::lane_sum;
-use crate::ops::{Operator, Saved};
+use crate::ops::{Operator, PerItem, Saved};
 
 /// `out = a · b`, all square.
 #[inline(always)]
@@ -31,20 +30,83 @@ fn sandwich(isa: Isa, side: usize, g: &[f32], x: &[f32], out: &mut [f32]) {
     });
 }
 
-impl DataStep {
-    fn item(&self) -> usize {
-        self.side * self.side
-    }
+/// A data step of one map.
+struct Item<'a> {
+    isa: Isa,
+    side: usize,
+    rho: f32,
+    gram: &'a [f32],
+}
 
-    /// `-Σ dy · (G H G - B)` of one map.
-    fn rho_gradient(&self, isa: Isa, g: &[f32], h: &[f32], b: &[f32], dy: &[f32]) -> f64 {
-        with_scratch(self.item(), |d| {
-            sandwich(isa, self.side, g, h, d);
+impl Item<'_> {
+    /// `-Σ dy · (G H G - B)`.
+    fn rho_gradient(&self, h: &[f32], b: &[f32], dy: &[f32]) -> f64 {
+        with_scratch(self.side * self.side, |d| {
+            sandwich(self.isa, self.side, self.gram, h, d);
             for (d, b) in d.iter_mut().zip(b) {
                 *d -= b;
             }
             -lane_sum(d, dy, |d, g| d * g)
         })
+    }
+}
+
+impl ItemKernel for Item<'_> {
+    fn forward(&self, inputs: &[&[f32]], output: &mut [f32]) {
+        sandwich(self.isa, self.side, self.gram, inputs[0], output);
+        for ((o, h), b) in output.iter_mut().zip(inputs[0]).zip(inputs[1]) {
+            *o = h - self.rho * (*o - b);
+        }
+    }
+
+    fn backward(&self, saved: &ItemSaved<'_>, grads: &mut [Option<&mut [f32]>], sums: &mut [f32]) {
+        if let Some(dh) = &mut grads[0] {
+            sandwich(self.isa, self.side, self.gram, saved.grad, dh);
+            for (d, dy) in dh.iter_mut().zip(saved.grad) {
+                *d = dy - self.rho * *d;
+            }
+        }
+        if let Some(sum) = sums.first_mut() {
+            let gradient = self.rho_gradient(saved.inputs[0], saved.inputs[1], saved.grad);
+            *sum += gradient as f32;
+        }
+    }
+
+    fn sums_len(&self) -> usize {
+        1
+    }
+
+    fn finish(&self, sums: &[f32], shared: &mut [Option<&mut [f32]>]) {
+        if let Some(drho) = &mut shared[0] {
+            drho[0] += sums[0];
+        }
+    }
+}
+
+impl Itemwise for DataStep {
+    fn item_inputs(&self) -> usize {
+        2
+    }
+
+    fn reads_input(&self, _: usize) -> bool {
+        true
+    }
+
+    fn prepare<'a>(&self, cpu: &'a Cpu, shared: &[&'a [f32]], _: bool) -> Box<dyn ItemKernel + 'a> {
+        Box::new(Item {
+            isa: cpu.isa(),
+            side: self.side,
+            rho: shared[0][0],
+            gram: shared[1],
+        })
+    }
+}
+
+impl DataStep {
+    fn graph(&self) -> PerItem {
+        let item = self.side * self.side;
+        let one = Self { n: 1, ..*self };
+        PerItem::single("data_step", self.n, one, &[item, item], &[1, item])
     }
 }
 
@@ -54,7 +116,7 @@ impl Operator<Cpu> for DataStep {
     }
 
     fn output_len(&self) -> usize {
-        self.n * self.item()
+        self.n * self.side * self.side
     }
 
     fn multiply_adds(&self) -> u64 {
@@ -62,39 +124,10 @@ impl Operator<Cpu> for DataStep {
     }
 
     fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
-        let (rho, g, isa) = (inputs[2][0], inputs[3], cpu.isa());
-        output
-            .par_chunks_mut(self.item())
-            .zip(inputs[0].par_chunks(self.item()))
-            .zip(inputs[1].par_chunks(self.item()))
-            .for_each(|((out, h), b)| {
-                sandwich(isa, self.side, g, h, out);
-                for ((o, h), b) in out.iter_mut().zip(h).zip(b) {
-                    *o = h - rho * (*o - b);
-                }
-            });
+        self.graph().forward(cpu, inputs, output);
     }
 
     fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
-        let (rho, g, isa) = (saved.inputs[2][0], saved.inputs[3], cpu.isa());
-        if let Some(dh) = &mut grads[0] {
-            dh.par_chunks_mut(self.item())
-                .zip(saved.grad.par_chunks(self.item()))
-                .for_each(|(dh, dy)| {
-                    sandwich(isa, self.side, g, dy, dh);
-                    for (d, dy) in dh.iter_mut().zip(dy) {
-                        *d = dy - rho * *d;
-                    }
-                });
-        }
-        if let Some(drho) = &mut grads[2] {
-            let parts: Vec<f64> = saved.inputs[0]
-                .par_chunks(self.item())
-                .zip(saved.inputs[1].par_chunks(self.item()))
-                .zip(saved.grad.par_chunks(self.item()))
-                .map(|((h, b), dy)| self.rho_gradient(isa, g, h, b, dy))
-                .collect();
-            drho[0] = parts.iter().sum::<f64>() as f32;
-        }
+        self.graph().backward(cpu, saved, grads);
     }
 }

@@ -2,12 +2,36 @@
 
 use super::SoftThreshold;
 use crate::backend::cpu::Cpu;
+use crate::backend::cpu::arch::Isa;
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise};
 use crate::ops::{Operator, Saved};
 
 /// -1, 0 or 1: unlike `signum`, zero at zero, which matters once θ is negative.
 #[inline(always)]
 pub(crate) fn sign(x: f32) -> f32 {
     f32::from(i8::from(x > 0.0) - i8::from(x < 0.0))
+}
+
+fn shrink(x: &[f32], theta: f32, out: &mut [f32]) {
+    for (o, &x) in out.iter_mut().zip(x) {
+        *o = (x.abs() - theta).max(0.0) * sign(x);
+    }
+}
+
+fn pass_gradient(x: &[f32], theta: f32, dy: &[f32], dx: &mut [f32]) {
+    for ((d, &x), &g) in dx.iter_mut().zip(x).zip(dy) {
+        *d = if x.abs() > theta { g } else { 0.0 };
+    }
+}
+
+fn threshold_gradient(x: &[f32], theta: f32, dy: &[f32]) -> f64 {
+    -lane_sum(
+        x,
+        dy,
+        |x, g| {
+            if x.abs() > theta { g * sign(x) } else { 0.0 }
+        },
+    )
 }
 
 impl Operator<Cpu> for SoftThreshold {
@@ -21,30 +45,69 @@ impl Operator<Cpu> for SoftThreshold {
 
     fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
         let (x, theta) = (inputs[0], inputs[1][0]);
-        cpu.for_each_slice(output, |at, out| {
-            for (o, &x) in out.iter_mut().zip(&x[at..]) {
-                *o = (x.abs() - theta).max(0.0) * sign(x);
-            }
-        });
+        cpu.for_each_slice(output, |at, out| shrink(&x[at..], theta, out));
     }
 
     fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
         let (x, theta, dy) = (saved.inputs[0], saved.inputs[1][0], saved.grad);
         if let Some(dx) = &mut grads[0] {
-            cpu.for_each_slice(dx, |at, dx| {
-                for ((d, &x), &g) in dx.iter_mut().zip(&x[at..]).zip(&dy[at..]) {
-                    *d = if x.abs() > theta { g } else { 0.0 };
-                }
-            });
+            cpu.for_each_slice(dx, |at, dx| pass_gradient(&x[at..], theta, &dy[at..], dx));
         }
         if let Some(dtheta) = &mut grads[1] {
-            let sum = cpu.sum_slices(self.len, |from, to| {
-                lane_sum(&x[from..to], &dy[from..to], |x, g| {
-                    if x.abs() > theta { g * sign(x) } else { 0.0 }
-                })
-            });
-            dtheta[0] = -sum as f32;
+            let part = |from, to| threshold_gradient(&x[from..to], theta, &dy[from..to]);
+            dtheta[0] = cpu.sum_slices(self.len, part) as f32;
         }
+    }
+}
+
+/// A soft threshold inside a graph of one item.
+struct Item {
+    isa: Isa,
+    theta: f32,
+}
+
+impl ItemKernel for Item {
+    fn forward(&self, inputs: &[&[f32]], output: &mut [f32]) {
+        self.isa.run(|| shrink(inputs[0], self.theta, output));
+    }
+
+    fn backward(&self, saved: &ItemSaved<'_>, grads: &mut [Option<&mut [f32]>], sums: &mut [f32]) {
+        let (x, dy) = (saved.inputs[0], saved.grad);
+        self.isa.run(|| {
+            if let Some(dx) = &mut grads[0] {
+                pass_gradient(x, self.theta, dy, dx);
+            }
+            if let Some(sum) = sums.first_mut() {
+                *sum += threshold_gradient(x, self.theta, dy) as f32;
+            }
+        });
+    }
+
+    fn sums_len(&self) -> usize {
+        1
+    }
+
+    fn finish(&self, sums: &[f32], shared: &mut [Option<&mut [f32]>]) {
+        if let Some(dtheta) = &mut shared[0] {
+            dtheta[0] += sums[0];
+        }
+    }
+}
+
+impl Itemwise for SoftThreshold {
+    fn item_inputs(&self) -> usize {
+        1
+    }
+
+    fn reads_input(&self, _: usize) -> bool {
+        true
+    }
+
+    fn prepare<'a>(&self, cpu: &'a Cpu, shared: &[&'a [f32]], _: bool) -> Box<dyn ItemKernel + 'a> {
+        Box::new(Item {
+            isa: cpu.isa(),
+            theta: shared[0][0],
+        })
     }
 }
 

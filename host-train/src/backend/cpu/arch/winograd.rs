@@ -128,11 +128,7 @@ unsafe fn input_row<V: Vector>(
 }
 
 #[inline(always)]
-unsafe fn input_tile<V: Vector>(
-    read: impl Fn(usize, usize) -> V,
-    out: *mut f32,
-    point: usize,
-) {
+unsafe fn input_tile<V: Vector>(read: impl Fn(usize, usize) -> V, out: *mut f32, point: usize) {
     // SAFETY: the caller's `read` stays inside the map and `out` has room for every point.
     unsafe {
         let mut columns = [[V::splat(0.0); SPAN]; SPAN];
@@ -248,7 +244,10 @@ pub fn transform_output(
 ) {
     check_channels(tiles.channels);
     assert!(m.len() >= transformed_span(tiles.count, tiles.channels, point));
-    assert!(bias.is_none_or(|b| b.len() >= tiles.channels), "bias too short");
+    assert!(
+        bias.is_none_or(|b| b.len() >= tiles.channels),
+        "bias too short"
+    );
     assert!(out.len() >= tiles.span(), "output too short");
     let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
     let (m, out) = (m.as_ptr(), out.as_mut_ptr());
@@ -327,7 +326,10 @@ impl Products {
         check_channels(self.outputs);
         assert!(self.used <= self.inputs);
         assert!(v >= POINTS * self.tiles * self.inputs, "inputs too short");
-        assert!(u >= POINTS * self.inputs * self.outputs, "kernels too short");
+        assert!(
+            u >= POINTS * self.inputs * self.outputs,
+            "kernels too short"
+        );
         assert!(m >= POINTS * self.tiles * self.outputs, "outputs too short");
     }
 }
@@ -356,12 +358,20 @@ unsafe fn multiply_points<V: Vector, const P: usize, const N: usize>(
     u: *const f32,
     m: *mut f32,
 ) {
-    let Products { tiles, inputs, outputs, .. } = sizes;
+    let Products {
+        tiles,
+        inputs,
+        outputs,
+        ..
+    } = sizes;
     for point in 0..POINTS {
         for block in (0..outputs).step_by(N * V::LANES) {
             // SAFETY: `multiply` checked the lengths for all points, tiles and channels.
             unsafe {
-                let (v, m) = (v.add(point * tiles * inputs), m.add(point * tiles * outputs + block));
+                let (v, m) = (
+                    v.add(point * tiles * inputs),
+                    m.add(point * tiles * outputs + block),
+                );
                 let u = u.add(point * inputs * outputs + block);
                 let mut t = 0;
                 while t + P <= tiles {
@@ -386,7 +396,13 @@ unsafe fn multiply_points<V: Vector, const P: usize, const N: usize>(
 
 /// `P` tiles × `N` registers of outputs.
 #[inline(always)]
-unsafe fn multiply_block<V: Vector, const P: usize, const N: usize, const I: usize, const O: usize>(
+unsafe fn multiply_block<
+    V: Vector,
+    const P: usize,
+    const N: usize,
+    const I: usize,
+    const O: usize,
+>(
     sizes: Products,
     v: *const f32,
     u: *const f32,
@@ -441,12 +457,20 @@ unsafe fn transposed_points<V: Vector, const L: usize, const N: usize>(
     d: *const f32,
     u: *mut f32,
 ) {
-    let Products { tiles, inputs, outputs, .. } = sizes;
+    let Products {
+        tiles,
+        inputs,
+        outputs,
+        ..
+    } = sizes;
     for point in 0..POINTS {
         for block in (0..outputs).step_by(N * V::LANES) {
             // SAFETY: `multiply_transposed` checked the lengths; `L` divides the grain of inputs.
             unsafe {
-                let (v, d) = (v.add(point * tiles * inputs), d.add(point * tiles * outputs + block));
+                let (v, d) = (
+                    v.add(point * tiles * inputs),
+                    d.add(point * tiles * outputs + block),
+                );
                 let u = u.add(point * inputs * outputs + block);
                 for i in (0..inputs).step_by(L) {
                     let (v, u) = (v.add(i), u.add(i * outputs));

@@ -3,8 +3,6 @@
 //! Neither inputs nor gradients are copied into borders: tiles are transformed where they lie, row
 //! of tiles by row of tiles, so that a row's values stay in the first-level cache.
 
-use rayon::prelude::*;
-
 use super::{Activation, Conv2d};
 use crate::backend::Backend;
 use crate::backend::cpu::arch::Isa;
@@ -12,9 +10,8 @@ use crate::backend::cpu::arch::winograd::{
     GRAIN, POINTS, Products, TILE, Tiles, multiply, multiply_transposed, transform_input,
     transform_kernel, transform_output,
 };
-use crate::backend::cpu::packed::sum_parts;
 use crate::backend::cpu::{Cpu, with_scratch};
-use crate::ops::Saved;
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved};
 
 /// Fewest output channels that are worth a padded block.
 const WIDE: usize = 8;
@@ -24,15 +21,6 @@ const TAPS: usize = TILE * TILE;
 /// Channels as stored in scratch: padded with zeros.
 fn padded(channels: usize) -> usize {
     channels.next_multiple_of(GRAIN)
-}
-
-/// What the gradients of one part of the batch are written to.
-struct Part<'a> {
-    first: usize,
-    dx: Option<&'a mut [f32]>,
-    /// `(25, in, padded out)`.
-    dw: &'a mut [f32],
-    db: &'a mut [f32],
 }
 
 impl Conv2d {
@@ -73,7 +61,13 @@ impl Conv2d {
         put(&mut taps);
         let plane = inputs * outputs;
         let mut kernels = backend.alloc(POINTS * plane);
-        transform_kernel(backend.isa(), &taps, self.planes(plane), &mut kernels, plane);
+        transform_kernel(
+            backend.isa(),
+            &taps,
+            self.planes(plane),
+            &mut kernels,
+            plane,
+        );
         backend.recycle(taps);
         kernels
     }
@@ -102,44 +96,6 @@ impl Conv2d {
         }
     }
 
-    pub(super) fn forward_by_tiles(
-        &self,
-        backend: &Cpu,
-        inputs: &[&Vec<f32>],
-        output: &mut [f32],
-    ) {
-        let isa = backend.isa();
-        let (c, out) = (self.input.c, padded(self.out_channels));
-        let kernels = self.kernels(backend, (c, out), |taps| {
-            self.for_each_weight(|tap, c_in, o, at| {
-                taps[(tap * c + c_in) * out + o] = inputs[1][at];
-            });
-        });
-        let mut bias = vec![0.0; out];
-        if self.bias {
-            bias[..self.out_channels].copy_from_slice(inputs[2]);
-        }
-        let relu = self.activation == Activation::Relu;
-        let sizes = Products {
-            tiles: self.tiles_per_row(),
-            inputs: c,
-            used: c,
-            outputs: out,
-        };
-        output
-            .par_chunks_mut(self.output().item())
-            .zip(inputs[0].par_chunks(self.input.item()))
-            .for_each(|(y, x)| {
-                self.convolve_by_tiles(isa, sizes, x, &kernels, Some(&bias), relu, y);
-                if self.activation == Activation::Sigmoid {
-                    for v in y {
-                        *v = 1.0 / (1.0 + (-*v).exp());
-                    }
-                }
-            });
-        backend.recycle(kernels);
-    }
-
     /// Convolves one map `(h, w, sizes.inputs)` into `y (h, w, channels)`, with as many channels as
     /// its length says; those beyond are dropped.
     #[allow(clippy::too_many_arguments)]
@@ -154,7 +110,12 @@ impl Conv2d {
         y: &mut [f32],
     ) {
         let (h, w) = (self.input.h, self.input.w);
-        let Products { tiles, inputs, outputs, .. } = sizes;
+        let Products {
+            tiles,
+            inputs,
+            outputs,
+            ..
+        } = sizes;
         let channels = y.len() / (h * w);
         let (v_len, m_len) = (POINTS * tiles * inputs, POINTS * tiles * outputs);
         let row = self.row_of_tiles(outputs);
@@ -169,7 +130,8 @@ impl Conv2d {
                     }
                     with_scratch(TILE * w * outputs, |wide| {
                         transform_output(isa, m, tiles * outputs, bias, relu, wide, row);
-                        for (y, wide) in y.chunks_exact_mut(channels).zip(wide.chunks_exact(outputs))
+                        for (y, wide) in
+                            y.chunks_exact_mut(channels).zip(wide.chunks_exact(outputs))
                         {
                             y.copy_from_slice(&wide[..channels]);
                         }
@@ -179,9 +141,15 @@ impl Conv2d {
         });
     }
 
-    /// Writes the gradient of the sum before the activation to `out (pixels, padded channels)`.
+    /// Writes the gradient of the sum before the activation to `out (pixels, padded channels)`;
+    /// `y` is read where there is an activation.
     fn gradient_of_sum(&self, y: &[f32], dy: &[f32], out: &mut [f32]) {
         let (channels, wide) = (self.out_channels, padded(self.out_channels));
+        let y = if self.activation == Activation::None {
+            dy
+        } else {
+            y
+        };
         let pixels = y.chunks_exact(channels).zip(dy.chunks_exact(channels));
         for (out, (y, dy)) in out.chunks_exact_mut(wide).zip(pixels) {
             let (out, rest) = out.split_at_mut(channels);
@@ -221,121 +189,142 @@ impl Conv2d {
             });
         });
     }
+}
 
-    fn backward_part_by_tiles(
-        &self,
-        isa: Isa,
-        saved: &Saved<'_, Cpu>,
-        transposed: &[f32],
-        part: Part<'_>,
-        count: usize,
-    ) {
-        let Part { first, mut dx, dw, db } = part;
-        let (x_len, y_len) = (self.input.item(), self.output().item());
-        let out = padded(self.out_channels);
-        let sizes = Products {
-            tiles: self.tiles_per_row(),
-            inputs: out,
-            used: self.out_channels,
-            outputs: self.input.c,
+/// A convolution by tiles with its kernels transformed.
+pub(super) struct ByTiles<'a> {
+    op: Conv2d,
+    cpu: &'a Cpu,
+    /// `(25, in, padded out)`.
+    kernels: Vec<f32>,
+    /// Of the mirrored kernels, `(25, padded out, in)`; empty unless there are backward passes.
+    transposed: Vec<f32>,
+    /// Padded.
+    bias: Vec<f32>,
+}
+
+impl Drop for ByTiles<'_> {
+    fn drop(&mut self) {
+        self.cpu.recycle(std::mem::take(&mut self.kernels));
+        self.cpu.recycle(std::mem::take(&mut self.transposed));
+    }
+}
+
+impl<'a> ByTiles<'a> {
+    /// Transforms kernels `w (out, c, 3, 3)`; `bias` is empty where there is none.
+    pub(super) fn new(op: Conv2d, cpu: &'a Cpu, w: &[f32], bias: &[f32], backward: bool) -> Self {
+        let (c, out) = (op.input.c, padded(op.out_channels));
+        let kernels = op.kernels(cpu, (c, out), |taps| {
+            op.for_each_weight(|tap, c_in, o, at| taps[(tap * c + c_in) * out + o] = w[at]);
+        });
+        let transposed = if backward {
+            op.kernels(cpu, (out, c), |taps| {
+                op.for_each_weight(|tap, c_in, o, at| {
+                    taps[((TAPS - 1 - tap) * out + o) * c + c_in] = w[at];
+                });
+            })
+        } else {
+            Vec::new()
         };
-        let plain = self.activation == Activation::None && out == self.out_channels;
-        with_scratch(self.input.pixels() * out, |scratch| {
-            for item in 0..count {
-                let n = first + item;
-                let dy = &saved.grad[n * y_len..(n + 1) * y_len];
-                let dy = if plain {
-                    dy
-                } else {
-                    let y = &saved.output[n * y_len..(n + 1) * y_len];
-                    isa.run(|| self.gradient_of_sum(y, dy, scratch));
-                    &*scratch
-                };
-                if let Some(dx) = &mut dx {
-                    let dx = &mut dx[item * x_len..(item + 1) * x_len];
-                    self.convolve_by_tiles(isa, sizes, dy, transposed, None, false, dx);
-                }
-                if !dw.is_empty() {
-                    let x = &saved.inputs[0][n * x_len..(n + 1) * x_len];
-                    self.add_kernel_gradient(isa, x, dy, dw);
-                }
-                if !db.is_empty() {
-                    isa.run(|| {
-                        for pixel in dy.chunks_exact(out) {
-                            for (d, g) in db.iter_mut().zip(pixel) {
-                                *d += g;
-                            }
-                        }
-                    });
+        let mut padded_bias = vec![0.0; out];
+        padded_bias[..bias.len()].copy_from_slice(bias);
+        Self {
+            op,
+            cpu,
+            kernels,
+            transposed,
+            bias: padded_bias,
+        }
+    }
+
+    /// Values in the sums of kernel gradients.
+    fn dw_len(&self) -> usize {
+        POINTS * self.op.input.c * padded(self.op.out_channels)
+    }
+
+    fn add_bias_gradient(&self, dy: &[f32], db: &mut [f32]) {
+        self.cpu.isa().run(|| {
+            for pixel in dy.chunks_exact(padded(self.op.out_channels)) {
+                for (d, g) in db.iter_mut().zip(pixel) {
+                    *d += g;
                 }
             }
         });
     }
 
-    pub(super) fn backward_by_tiles(
-        &self,
-        backend: &Cpu,
-        saved: &Saved<'_, Cpu>,
-        grads: &mut [Option<Vec<f32>>],
-    ) {
-        let (isa, w) = (backend.isa(), saved.inputs[1]);
-        let (c, out) = (self.input.c, padded(self.out_channels));
-        let (dx, rest) = grads.split_at_mut(1);
-        let dx = dx[0].as_mut();
-        let (dw, rest) = rest.split_at_mut(1);
-        let dw = dw[0].as_mut();
-        let db = rest.first_mut().and_then(Option::as_mut);
-        let transposed = dx.as_ref().map_or_else(Vec::new, |_| {
-            self.kernels(backend, (out, c), |taps| {
-                self.for_each_weight(|tap, c_in, o, at| {
-                    taps[((TAPS - 1 - tap) * out + o) * c + c_in] = w[at];
-                });
-            })
+    /// Gradients from that of the sum before the activation, `dy (pixels, padded out)`.
+    fn gradients(&self, x: &[f32], dy: &[f32], dx: Option<&mut [f32]>, sums: &mut [f32]) {
+        let (op, isa) = (&self.op, self.cpu.isa());
+        if let Some(dx) = dx {
+            let sizes = Products {
+                tiles: op.tiles_per_row(),
+                inputs: padded(op.out_channels),
+                used: op.out_channels,
+                outputs: op.input.c,
+            };
+            op.convolve_by_tiles(isa, sizes, dy, &self.transposed, None, false, dx);
+        }
+        if sums.is_empty() {
+            return;
+        }
+        let (dw, db) = sums.split_at_mut(self.dw_len());
+        op.add_kernel_gradient(isa, x, dy, dw);
+        if op.bias {
+            self.add_bias_gradient(dy, db);
+        }
+    }
+}
+
+impl ItemKernel for ByTiles<'_> {
+    fn forward(&self, inputs: &[&[f32]], output: &mut [f32]) {
+        let (op, isa) = (&self.op, self.cpu.isa());
+        let sizes = Products {
+            tiles: op.tiles_per_row(),
+            inputs: op.input.c,
+            used: op.input.c,
+            outputs: padded(op.out_channels),
+        };
+        let relu = op.activation == Activation::Relu;
+        let bias = Some(&self.bias[..]);
+        op.convolve_by_tiles(isa, sizes, inputs[0], &self.kernels, bias, relu, output);
+        op.sigmoid(output);
+    }
+
+    fn backward(&self, saved: &ItemSaved<'_>, grads: &mut [Option<&mut [f32]>], sums: &mut [f32]) {
+        let (op, x, dx) = (&self.op, saved.inputs[0], grads[0].take());
+        let out = padded(op.out_channels);
+        if op.activation == Activation::None && out == op.out_channels {
+            return self.gradients(x, saved.grad, dx, sums);
+        }
+        with_scratch(op.input.pixels() * out, |dy| {
+            self.cpu
+                .isa()
+                .run(|| op.gradient_of_sum(saved.output, saved.grad, dy));
+            self.gradients(x, dy, dx, sums);
         });
+    }
 
-        let batch = self.input.n;
-        let per_part = Cpu::part_len(batch);
-        let parts = batch.div_ceil(per_part);
-        let dw_len = dw.as_ref().map_or(0, |_| POINTS * c * out);
-        let db_len = db.as_ref().map_or(0, |d| d.len());
-        let mut partial_dw = backend.alloc(parts * dw_len);
-        let mut partial_db = backend.alloc(parts * db_len);
-        partial_dw.fill(0.0);
-        partial_db.fill(0.0);
+    fn sums_len(&self) -> usize {
+        self.dw_len() + self.op.bias_len()
+    }
 
-        let mut dx_parts = dx.map(|d| d.chunks_mut(per_part * self.input.item()));
-        let mut dw_parts = partial_dw.chunks_mut(dw_len.max(1));
-        let mut db_parts = partial_db.chunks_mut(db_len.max(1));
-        let work: Vec<Part> = (0..parts)
-            .map(|i| Part {
-                first: i * per_part,
-                dx: dx_parts.as_mut().and_then(Iterator::next),
-                dw: dw_parts.next().unwrap_or_default(),
-                db: db_parts.next().unwrap_or_default(),
-            })
-            .collect();
-        work.into_par_iter().with_max_len(1).for_each(|part| {
-            let count = per_part.min(batch - part.first);
-            self.backward_part_by_tiles(isa, saved, &transposed, part, count);
-        });
-
-        if let Some(dw) = dw {
-            sum_parts(&mut partial_dw, dw_len);
+    fn finish(&self, sums: &[f32], shared: &mut [Option<&mut [f32]>]) {
+        let (op, isa) = (&self.op, self.cpu.isa());
+        let (m, db) = sums.split_at(self.dw_len());
+        if let Some(target) = &mut shared[0] {
+            let (c, out) = (op.input.c, padded(op.out_channels));
             let plane = c * out;
-            let mut taps = backend.alloc(TAPS * plane);
-            let m = &partial_dw[..dw_len];
-            transform_output(isa, m, plane, None, false, &mut taps, self.planes(plane));
-            self.for_each_weight(|tap, c_in, o, at| {
-                dw[at] = taps[(tap * c + c_in) * out + o];
+            with_scratch(TAPS * plane, |taps| {
+                transform_output(isa, m, plane, None, false, taps, op.planes(plane));
+                op.for_each_weight(|tap, c_in, o, at| {
+                    target[at] += taps[(tap * c + c_in) * out + o];
+                });
             });
-            backend.recycle(taps);
         }
-        if let Some(db) = db {
-            sum_parts(&mut partial_db, db_len);
-            db.copy_from_slice(&partial_db[..db_len]);
+        if let Some(Some(target)) = shared.get_mut(1) {
+            for (t, d) in target.iter_mut().zip(db) {
+                *t += d;
+            }
         }
-        backend.recycle(partial_dw);
-        backend.recycle(partial_db);
-        backend.recycle(transposed);
     }
 }
