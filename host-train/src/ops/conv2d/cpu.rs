@@ -1,6 +1,7 @@
-//! Convolution on the CPU: the geometry decides between two algorithms.
+//! Convolution on the CPU: the geometry decides between three algorithms.
 
 use super::direct::Direct;
+use super::planes::Planes;
 use super::tiles::ByTiles;
 use super::{Activation, Conv2d};
 use crate::backend::cpu::Cpu;
@@ -61,6 +62,8 @@ impl Itemwise for Conv2d {
         let bias = if self.bias { shared[1] } else { &[] };
         if self.divides_into_tiles() {
             Box::new(ByTiles::new(*self, cpu, shared[0], bias, backward))
+        } else if self.is_between_plane_and_many() {
+            Box::new(Planes::new(*self, cpu.isa(), shared[0], bias))
         } else {
             Box::new(Direct::new(*self, cpu.isa(), shared[0], bias, backward))
         }

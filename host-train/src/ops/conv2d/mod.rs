@@ -4,6 +4,7 @@
 
 mod cpu;
 mod direct;
+mod planes;
 mod tiles;
 
 use crate::tensor::Shape;

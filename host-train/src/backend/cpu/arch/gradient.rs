@@ -78,6 +78,11 @@ pub fn weight_gradient(isa: Isa, operands: &Gradient, width: usize, dw: &mut [f3
 #[inline(always)]
 unsafe fn weight_runs<V: Vector, const L: usize, const N: usize>(g: &Gradient, dw: *mut f32) {
     let width = N * V::LANES;
+    if V::LANES == 16 && (g.window.runs, g.window.run_len) == (3, 3) {
+        // All nine taps of one channel in one pass over the gradient.
+        // SAFETY: `weight_gradient` checked that every run of every pixel lies inside.
+        return unsafe { weight_block::<V, 3, 3, N>(g, g.x.as_ptr(), dw) };
+    }
     for run in 0..g.window.runs {
         // SAFETY: `weight_gradient` checked that every run of every pixel lies inside.
         unsafe {
@@ -85,28 +90,32 @@ unsafe fn weight_runs<V: Vector, const L: usize, const N: usize>(g: &Gradient, d
             let dw = dw.add(run * g.window.run_len * width);
             let mut l = 0;
             while l + L <= g.window.run_len {
-                weight_block::<V, L, N>(g, x.add(l), dw.add(l * width));
+                weight_block::<V, 1, L, N>(g, x.add(l), dw.add(l * width));
                 l += L;
             }
+            while l + 3 <= g.window.run_len {
+                weight_block::<V, 1, 3, N>(g, x.add(l), dw.add(l * width));
+                l += 3;
+            }
             while l < g.window.run_len {
-                weight_block::<V, 1, N>(g, x.add(l), dw.add(l * width));
+                weight_block::<V, 1, 1, N>(g, x.add(l), dw.add(l * width));
                 l += 1;
             }
         }
     }
 }
 
-/// `L` inputs × `N` registers of channels stay in registers over all pixels.
+/// `R` runs × `L` inputs × `N` registers of channels stay in registers over all pixels.
 #[inline(always)]
-unsafe fn weight_block<V: Vector, const L: usize, const N: usize>(
+unsafe fn weight_block<V: Vector, const R: usize, const L: usize, const N: usize>(
     g: &Gradient,
     x: *const f32,
     dw: *mut f32,
 ) {
     // SAFETY: the caller keeps all addressed values inside the checked slices.
     unsafe {
-        let mut acc = [[V::splat(0.0); N]; L];
-        for (l, row) in acc.iter_mut().enumerate() {
+        let mut acc = [[[V::splat(0.0); N]; L]; R];
+        for (l, row) in acc.as_flattened_mut().iter_mut().enumerate() {
             for (n, a) in row.iter_mut().enumerate() {
                 *a = V::load(dw.add((l * N + n) * V::LANES));
             }
@@ -119,17 +128,19 @@ unsafe fn weight_block<V: Vector, const L: usize, const N: usize>(
                 for (n, v) in dv.iter_mut().enumerate() {
                     *v = V::load(dy.add(n * V::LANES));
                 }
-                for (l, row) in acc.iter_mut().enumerate() {
-                    let value = V::splat(*x.add(l));
-                    for (a, v) in row.iter_mut().zip(dv) {
-                        *a = value.mul_add(v, *a);
+                for (r, run) in acc.iter_mut().enumerate() {
+                    for (l, row) in run.iter_mut().enumerate() {
+                        let value = V::splat(*x.add(r * g.window.run_stride + l));
+                        for (a, v) in row.iter_mut().zip(dv) {
+                            *a = value.mul_add(v, *a);
+                        }
                     }
                 }
                 x = x.add(g.window.pixel_stride);
                 dy = dy.add(g.rows.dy_pixel);
             }
         }
-        for (l, row) in acc.iter().enumerate() {
+        for (l, row) in acc.as_flattened().iter().enumerate() {
             for (n, a) in row.iter().enumerate() {
                 a.store(dw.add((l * N + n) * V::LANES));
             }
