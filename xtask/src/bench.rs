@@ -25,7 +25,7 @@ struct Peer {
 }
 
 /// All benchmarks, in the order in which they run.
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "kernels",
         peer: None,
@@ -45,6 +45,10 @@ const BENCHES: [Bench; 3] = [
             modules: "numpy, onnx, onnxruntime",
             packages: "numpy onnx onnxruntime",
         }),
+    },
+    Bench {
+        name: "scaling",
+        peer: None,
     },
 ];
 
