@@ -1,10 +1,15 @@
-//! Shared pieces of the benchmarks: worker pools, medians, the example that training steps run on.
+//! Shared pieces of the benchmarks: worker pools, medians, the example that they run on and the
+//! training step.
+
+mod training;
+
+pub use training::{Costs, StepTime, Training};
 
 use derefnet::dataset::{QinitFrom, Split, qinit};
+use derefnet::eval::network::{batch, centres};
 use derefnet::model::{DeRefNet, Frames, ModelConfig, Operators, initialise};
 use derefnet::scene::{SceneConfig, generate, label_map};
 use derefnet::{Error, Result};
-use derefnet_core::physics::WINDOW;
 
 /// Seed of every benchmark's data and weights.
 pub const SEED: u64 = 1;
@@ -36,42 +41,35 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
         .map_err(|error| Error::usage(error.to_string()))
 }
 
-/// A network with fresh weights and one trajectory to train it on.
+/// A network with fresh weights and trajectories to run it on.
 pub struct Example {
     /// The network.
     pub network: DeRefNet,
-    /// One trajectory of 20 frames.
+    /// Trajectories of 20 frames.
     pub frames: Frames,
-    /// Label maps of the window centres, `(16, 1089)`.
+    /// Label maps of the window centres, counts, `(trajectories × 16, 1089)`.
     pub labels: Vec<f32>,
 }
 
 impl Example {
-    /// The published network (nine stages, 32 channels, time within the trajectory) on one
-    /// generated trajectory.
+    /// A network of `config` on generated trajectories.
     ///
     /// # Errors
     /// If `Q_init` cannot be computed.
-    pub fn published() -> Result<Self> {
+    pub fn new(config: ModelConfig, trajectories: u64) -> Result<Self> {
         let scene = SceneConfig::default();
         let draw = |index| generate(&scene, SEED, Split::Train, index);
         let start = qinit((0..QINIT_TRAJECTORIES).map(draw), QinitFrom::Physics)?;
-        let config = ModelConfig::released();
-        let trajectory = draw(0);
-        let length = trajectory.truth.len();
-        let centres = WINDOW / 2..length - WINDOW / 2;
-        let labels = trajectory.truth[centres].iter().flat_map(|t| label_map(t));
+        let trajectories: Vec<_> = (0..trajectories).map(draw).collect();
+        let truth = trajectories.iter().flat_map(centres);
         Ok(Self {
+            labels: truth.flat_map(|targets| label_map(targets)).collect(),
             network: DeRefNet {
                 operators: Operators::new(start.iter().map(|&v| v as f32).collect()),
                 parameters: initialise(&config, SEED),
                 config,
             },
-            frames: Frames {
-                counts: trajectory.frames.iter().map(|&v| v as f32).collect(),
-                length,
-            },
-            labels: labels.collect(),
+            frames: batch(&trajectories),
         })
     }
 }
@@ -89,9 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn example_has_sixteen_windows() {
-        let example = Example::published().unwrap();
-        assert_eq!(example.frames.windows(), 16);
-        assert_eq!(example.labels.len(), 16 * 1089);
+    fn examples_have_sixteen_windows_a_trajectory() {
+        for trajectories in [1, 2] {
+            let example = Example::new(ModelConfig::released(), trajectories).unwrap();
+            assert_eq!(example.frames.trajectories() as u64, trajectories);
+            assert_eq!(example.frames.windows(), 16);
+            assert_eq!(example.labels.len() as u64, trajectories * 16 * 1089);
+        }
     }
 }

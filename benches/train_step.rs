@@ -8,25 +8,16 @@
 //!
 //! `-- --test` runs one step per number of threads.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
-
 use derefnet::Result;
-use derefnet::autograd::{Cost, Tape};
-use derefnet::backend::Backend;
+use derefnet::autograd::Cost;
 use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cpu::arch::fma_peak;
-use derefnet::model::DeRefNet;
-use derefnet::train::{Adam, AdamConfig, LossConfig, LossVariant, Losses};
-use derefnet_benches::{Example, median, pool, thread_counts};
+use derefnet_benches::{Costs, Training, median, pool, thread_counts};
 
 /// FLOP of forward and backward per multiply-add of the forward pass.
 const FLOP_PER_MULTIPLY_ADD: f64 = 6.0;
 /// Measured steps per number of threads, after one that is not counted.
 const STEPS: usize = 9;
-const RATE: f32 = 1e-4;
-
-type Costs = BTreeMap<&'static str, Cost>;
 
 fn main() -> Result<()> {
     let quick = std::env::args().any(|arg| arg == "--test");
@@ -53,9 +44,7 @@ struct Run<'c> {
     cpu: &'c Cpu,
     threads: usize,
     workers: rayon::ThreadPool,
-    example: Example,
-    values: Vec<Vec<f32>>,
-    adam: Adam,
+    training: Training,
     /// FLOP per second, before and after each step.
     peaks: Vec<f64>,
     seconds: Vec<f64>,
@@ -65,16 +54,11 @@ struct Run<'c> {
 
 impl<'c> Run<'c> {
     fn new(cpu: &'c Cpu, threads: usize) -> Result<Self> {
-        let example = Example::published()?;
-        let tensors = example.network.parameters.tensors.iter();
-        let values: Vec<Vec<f32>> = tensors.map(|t| t.values.clone()).collect();
         Ok(Self {
             cpu,
             threads,
             workers: pool(threads)?,
-            example,
-            adam: Adam::new(AdamConfig::default(), values.iter().map(Vec::len)),
-            values,
+            training: Training::published(1)?,
             peaks: Vec::new(),
             seconds: Vec::new(),
             adam_seconds: Vec::new(),
@@ -88,18 +72,16 @@ impl<'c> Run<'c> {
         let Self {
             cpu,
             workers,
-            example,
-            values,
-            adam,
+            training,
             ..
         } = self;
-        let (seconds, adam_seconds, costs) = workers.install(|| train(cpu, example, values, adam));
+        let time = workers.install(|| training.step(cpu));
         let after = fma_peak(self.cpu.isa(), self.threads);
         if counts {
             self.peaks.extend([before, after]);
-            self.seconds.push(seconds);
-            self.adam_seconds.push(adam_seconds);
-            self.costs.push(costs);
+            self.seconds.push(time.seconds);
+            self.adam_seconds.push(time.adam_seconds);
+            self.costs.push(time.costs);
         }
     }
 
@@ -156,34 +138,4 @@ impl<'c> Run<'c> {
         println!();
         forward + backward
     }
-}
-
-/// One step; its seconds, those of them in Adam, and the operators' share.
-fn train(
-    cpu: &Cpu,
-    example: &Example,
-    values: &mut [Vec<f32>],
-    adam: &mut Adam,
-) -> (f64, f64, Costs) {
-    let started = Instant::now();
-    let (grads, costs) = {
-        let mut tape = Tape::new(cpu);
-        let leaves = DeRefNet::leaves(&mut tape, values, true);
-        let graph = example
-            .network
-            .forward(cpu, &mut tape, &leaves, &example.frames, true);
-        let labels = tape.constant(example.labels.clone());
-        let loss = LossConfig::published(LossVariant::Released);
-        let losses = Losses::record(&mut tape, &graph, labels, 1, &loss);
-        let mut grads = tape.backward(losses.total, &[]);
-        let grads: Vec<_> = leaves.iter().map(|&leaf| grads.take(leaf)).collect();
-        (grads, tape.costs().clone())
-    };
-    let before_adam = Instant::now();
-    adam.step(&vec![RATE; values.len()], values, &grads);
-    let adam_seconds = before_adam.elapsed().as_secs_f64();
-    for grad in grads.into_iter().flatten() {
-        cpu.recycle(grad);
-    }
-    (started.elapsed().as_secs_f64(), adam_seconds, costs)
 }

@@ -72,3 +72,7 @@ pub const DIRECTIONAL_DERIVATIVE: f64 = 1e-3;
 /// Of the path, steps times rate, of a parameter under Adam: a step divides a first moment that
 /// may have cancelled by the root of the second, and carries the moments' relative errors.
 pub const ADAM_STEP: f64 = 2e-5;
+
+/// Of a map's largest value, between streamed and batched maps of a network in f32: both run the
+/// same kernels, which may divide a batch otherwise and so add in another order.
+pub const STREAMED_MAP: f64 = 1e-5;

@@ -1,32 +1,105 @@
 //! Benchmarks, and their dated records in `benches/record/<machine>/`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::shell::{cargo, command, output, root, watch};
+use crate::shell::{cargo, command, output, root, watch, works};
 
 /// Times that ours and the peer alternate.
 const ROUNDS: usize = 3;
-const PEER: &str = "benches/peers/train_step.py";
+
+/// A benchmark program and, where there is one, its peer.
+struct Bench {
+    name: &'static str,
+    peer: Option<Peer>,
+}
+
+/// The same work by other means, in Python.
+struct Peer {
+    script: &'static str,
+    /// What it imports.
+    modules: &'static str,
+    /// How to get that.
+    packages: &'static str,
+}
+
+/// All benchmarks, in the order in which they run.
+const BENCHES: [Bench; 4] = [
+    Bench {
+        name: "kernels",
+        peer: None,
+    },
+    Bench {
+        name: "train_step",
+        peer: Some(Peer {
+            script: "benches/peers/train_step.py",
+            modules: "torch",
+            packages: "torch",
+        }),
+    },
+    Bench {
+        name: "inference",
+        peer: Some(Peer {
+            script: "benches/peers/inference.py",
+            modules: "numpy, onnx, onnxruntime",
+            packages: "numpy onnx onnxruntime",
+        }),
+    },
+    Bench {
+        name: "scaling",
+        peer: None,
+    },
+];
 
 /// `cargo xtask bench [--peer]`.
 pub fn run(args: &[String]) -> Result<bool, String> {
-    let peer = match args {
+    let peers = match args {
         [] => false,
         [option] if option == "--peer" => true,
         _ => return Err("bench: expected nothing or --peer".to_owned()),
     };
-    let python = peer.then(find_python).transpose()?;
+    // Every peer's Python is found before the first benchmark runs.
+    let plan: Result<Vec<_>, String> = BENCHES
+        .iter()
+        .map(|bench| Ok((bench.name, bench.commands(peers)?)))
+        .collect();
     let record = Record::new()?;
-    let mut good = record.keep("kernels", vec![cargo(&bench("kernels"))])?;
-    let mut steps = Vec::new();
-    for _ in 0..if peer { ROUNDS } else { 1 } {
-        steps.push(cargo(&bench("train_step")));
-        steps.extend(python.as_deref().map(|python| command(python, &[PEER])));
+    let mut good = true;
+    for (name, commands) in plan? {
+        good &= record.keep(name, commands)?;
     }
-    good &= record.keep("train_step", steps)?;
     println!("records: {}", record.folder.display());
     Ok(good)
+}
+
+impl Bench {
+    /// Ours alone once or, with `peers`, ours and the peer by turns.
+    fn commands(&self, peers: bool) -> Result<Vec<Command>, String> {
+        let ours = || cargo(&bench(self.name));
+        let Some(peer) = self.peer.as_ref().filter(|_| peers) else {
+            return Ok(vec![ours()]);
+        };
+        let python = peer.python()?;
+        let round = |_| [ours(), command(&python, &[peer.script])];
+        Ok((0..ROUNDS).flat_map(round).collect())
+    }
+}
+
+impl Peer {
+    /// A Python that has what the peer imports: `$PYTHON`, else `python3`, else `python`.
+    fn python(&self) -> Result<String, String> {
+        let given = std::env::var("PYTHON").into_iter();
+        let usual = ["python3", "python"].map(str::to_owned);
+        let import = format!("import {}", self.modules);
+        let can_run = |python: &String| works(command(python, &["-c", &import]));
+        given.chain(usual).find(can_run).ok_or_else(|| {
+            format!(
+                "{}: no Python with {} found: pip install {}, or point PYTHON at one that has them",
+                self.script, self.modules, self.packages
+            )
+        })
+    }
 }
 
 fn bench(name: &str) -> [&str; 6] {
@@ -38,18 +111,6 @@ fn bench(name: &str) -> [&str; 6] {
         "--bench",
         name,
     ]
-}
-
-/// A Python with PyTorch: `$PYTHON`, else `python3`, else `python`.
-fn find_python() -> Result<String, String> {
-    let given = std::env::var("PYTHON").into_iter();
-    let usual = ["python3", "python"].map(str::to_owned);
-    let mut candidates = given.chain(usual);
-    let has_torch = |python: &String| crate::shell::works(command(python, &["-c", "import torch"]));
-    candidates.find(has_torch).ok_or_else(|| {
-        "no Python with torch found: pip install torch, or point PYTHON at one that has it"
-            .to_owned()
-    })
 }
 
 struct Record {
@@ -82,7 +143,7 @@ impl Record {
     }
 
     /// Runs `commands` one after the other and keeps what they print; whether all succeeded.
-    fn keep(&self, name: &str, commands: Vec<std::process::Command>) -> Result<bool, String> {
+    fn keep(&self, name: &str, commands: Vec<Command>) -> Result<bool, String> {
         let mut text = self.machine.clone();
         let mut good = true;
         for command in commands {
@@ -175,6 +236,20 @@ mod tests {
         assert_eq!(at(951_782_400), "2000-02-29");
         assert_eq!(at(1_735_689_599), "2024-12-31");
         assert_eq!(at(1_772_323_200), "2026-03-01");
+    }
+
+    #[test]
+    fn benches_without_peers_run_once() {
+        for bench in &BENCHES {
+            assert_eq!(bench.commands(false).unwrap().len(), 1, "{}", bench.name);
+        }
+    }
+
+    #[test]
+    fn scripts_of_peers_exist() {
+        for peer in BENCHES.iter().filter_map(|bench| bench.peer.as_ref()) {
+            assert!(root().join(peer.script).is_file(), "{}", peer.script);
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@ use derefnet_core::metric::{Detection, GRID_THRESHOLD, MapShape, grid_detections
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, RATIO, WINDOW};
 
 use super::metric::FrameResult;
-use crate::autograd::Tape;
+use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
-use crate::model::{DeRefNet, Frames, TimeConvention};
+use crate::model::{DeRefNet, Frames, Graph, TimeConvention};
 use crate::scene::{Target, Trajectory};
 use crate::{Error, Result};
 
@@ -24,17 +24,28 @@ pub struct Inference<'a, B: Backend> {
     network: &'a DeRefNet,
     backend: &'a B,
     values: Vec<B::Buffer>,
+    /// Gates of the position code `(5, 1089)` if it counts within the window, where they are the
+    /// same for all frames.
+    gates: Option<B::Buffer>,
 }
 
 impl<'a, B: Backend> Inference<'a, B> {
     /// Uploads the parameters of `network`.
     pub fn new(network: &'a DeRefNet, backend: &'a B) -> Self {
         let tensors = network.parameters.tensors.iter();
-        let values = tensors.map(|t| backend.upload(&t.values)).collect();
+        let values: Vec<B::Buffer> = tensors.map(|t| backend.upload(&t.values)).collect();
+        let windowed = network.config.time == TimeConvention::Window;
+        let gates = windowed.then(|| {
+            let mut tape = Tape::new(backend);
+            let leaves = DeRefNet::leaves(&mut tape, &values, false);
+            let gates = network.gates(&mut tape, &leaves, WINDOW);
+            backend.upload(&tape.download(gates))
+        });
         Self {
             network,
             backend,
             values,
+            gates,
         }
     }
 
@@ -42,14 +53,56 @@ impl<'a, B: Backend> Inference<'a, B> {
     pub fn maps(&self, frames: &Frames) -> Vec<f32> {
         let mut tape = Tape::new(self.backend);
         let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
+        let counts = &frames.counts;
         let graph = self
             .network
-            .forward(self.backend, &mut tape, &leaves, frames, false);
+            .unfold(self.backend, &mut tape, &leaves, counts, false);
+        self.answer(tape, &leaves, graph, frames.length)
+    }
+
+    /// The network, for those who build on the two parts below.
+    pub(super) fn network(&self) -> &DeRefNet {
+        self.network
+    }
+
+    /// Outputs of the last stage for `counts (frames, 121)`: `(frames, 1089)`, in units of the
+    /// network's intensity scale.
+    pub(super) fn unfold(&self, counts: &[f32]) -> Vec<f32> {
+        let mut tape = Tape::new(self.backend);
+        let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
+        let graph = self
+            .network
+            .unfold(self.backend, &mut tape, &leaves, counts, false);
+        let last = graph.stages.last();
+        last.map_or_else(Vec::new, |&v| tape.download(v))
+    }
+
+    /// Map of the one window, counts, `(1089)`, whose five stage outputs `(5, 1089)` are `stages`.
+    pub(super) fn unmix(&self, stages: &[f32]) -> Vec<f32> {
+        let mut tape = Tape::new(self.backend);
+        let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
+        let stages = vec![tape.constant(self.backend.upload(stages))];
+        let graph = Graph {
+            unit: self.network.config.intensity_scale,
+            stages,
+            ..Graph::default()
+        };
+        self.answer(tape, &leaves, graph, WINDOW)
+    }
+
+    /// Maps of all windows, counts, from what the stages left on `tape`.
+    fn answer<'t>(
+        &'t self,
+        mut tape: Tape<'t, B>,
+        leaves: &[Var],
+        mut graph: Graph,
+        length: usize,
+    ) -> Vec<f32> {
+        graph.gate = self.gates.as_ref().map(|gates| tape.leaf(gates, false));
+        self.network.unmix(&mut tape, leaves, &mut graph, length);
         let output = graph.output.map_or_else(Vec::new, |v| tape.download(v));
-        output
-            .iter()
-            .map(|v| v * self.network.config.intensity_scale)
-            .collect()
+        let unit = self.network.config.intensity_scale;
+        output.iter().map(|v| v * unit).collect()
     }
 
     /// Whether the network's position code knows the times of a trajectory of `length` frames.

@@ -1,5 +1,6 @@
 //! Sizes and conventions of a network.
 
+use derefnet_core::physics::WINDOW;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -12,6 +13,16 @@ pub enum TimeConvention {
     Window,
     /// Frames since the start of the trajectory, 0..19, as the authors' code does.
     Trajectory,
+}
+
+impl TimeConvention {
+    /// Times that the position code must know for trajectories of `length` frames.
+    pub fn times(self, length: usize) -> usize {
+        match self {
+            Self::Window => WINDOW,
+            Self::Trajectory => length,
+        }
+    }
 }
 
 /// Named sizes.

@@ -32,7 +32,7 @@ impl Layout {
         let centre_frames: Vec<usize> = starts.clone().map(|s| s + CENTRE).collect();
         match time {
             TimeConvention::Window => Self {
-                times: WINDOW,
+                times: time.times(length),
                 centres: centre_frames.iter().map(|&f| (f, CENTRE)).collect(),
                 neighbours: starts
                     .flat_map(|f| slots().map(move |s| (f + s, s)))
@@ -48,7 +48,7 @@ impl Layout {
                     .map(|f| (f, f % length))
                     .collect();
                 Self {
-                    times: length,
+                    times: time.times(length),
                     centres: all.clone(),
                     neighbours: all,
                     shared: true,

@@ -9,6 +9,7 @@ mod network;
 mod parameters;
 mod physics;
 mod shipped;
+mod unmix;
 
 pub use config::{ModelConfig, Preset, TimeConvention};
 pub use file::Provenance;
