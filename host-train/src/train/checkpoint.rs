@@ -118,7 +118,7 @@ impl Checkpoint {
                 .collect()
         };
         let adam = Adam {
-            config: config.adam.clone(),
+            config: config.adam_in_units(),
             steps: step,
             first: moments("first")?,
             second: moments("second")?,

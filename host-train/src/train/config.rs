@@ -28,7 +28,7 @@ pub struct TrainConfig {
     /// a step moves each row sum, all that matters, 1,089 times as far as any other parameter;
     /// default 1/1089. The published recipe is 1.
     pub time_code_rate: f32,
-    /// Constants of Adam.
+    /// Constants of Adam, as for maps in counts; see [`TrainConfig::adam_in_units`].
     pub adam: AdamConfig,
     /// Weights of the loss.
     pub loss: LossConfig,
@@ -115,6 +115,18 @@ impl TrainConfig {
         let config: Self = merged.try_into().map_err(|e: toml::de::Error| wrong(&e))?;
         config.validate().map_err(|e| wrong(&e))?;
         Ok(config)
+    }
+
+    /// Constants of Adam in the network's units. Maps divided by `model.intensity_scale` give a loss
+    /// and gradients divided by its square; `epsilon` and `weight_decay`, which stand beside
+    /// gradients, must shrink with them, or they weigh 10,000 times as much at a scale of 100.
+    pub fn adam_in_units(&self) -> AdamConfig {
+        let square = self.model.intensity_scale * self.model.intensity_scale;
+        AdamConfig {
+            epsilon: self.adam.epsilon / square,
+            weight_decay: self.adam.weight_decay / square,
+            ..self.adam.clone()
+        }
     }
 
     /// Checks every field.
@@ -262,6 +274,24 @@ mod tests {
         config.time_code_rate = 0.3;
         let text = toml::to_string(&config).unwrap();
         assert_eq!(read(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn adam_follows_the_scale_of_the_loss() {
+        let mut config = TrainConfig::preset(Preset::Edge);
+        config.model.intensity_scale = 1.0;
+        assert_eq!(config.adam_in_units(), config.adam);
+        config.model.intensity_scale = 100.0;
+        let scaled = config.adam_in_units();
+        let ratios = [
+            config.adam.epsilon / scaled.epsilon,
+            config.adam.weight_decay / scaled.weight_decay,
+        ];
+        assert!(
+            ratios.iter().all(|r| (r / 1e4 - 1.0).abs() < 1e-6),
+            "{ratios:?}"
+        );
+        assert_eq!((scaled.beta1, scaled.beta2), (0.9, 0.999));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Run {
         let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
         atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
         let lengths = network.parameters.tensors.iter().map(|t| t.values.len());
-        let adam = Adam::new(config.adam.clone(), lengths);
+        let adam = Adam::new(config.adam_in_units(), lengths);
         let state = Checkpoint {
             config,
             data_version: source.version(),

@@ -68,6 +68,7 @@ fn checkpoints_come_back_whole() {
     assert_eq!((state.step, state.best), (2, run.state.best));
     assert!(state.best.is_some());
     assert_eq!(state.adam, run.state.adam);
+    assert_eq!(state.adam.config, state.config.adam_in_units());
     assert_eq!(state.network.parameters, run.state.network.parameters);
     assert_eq!(
         state.network.operators.qinit,
