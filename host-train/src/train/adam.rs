@@ -51,7 +51,7 @@ pub struct Adam {
 /// which arithmetic is a hundred times slower. Beside weights of 1e-3 and more a term of 1e-12 is
 /// lost in rounding, and a live weight that crosses zero leaves it again with its next step, which
 /// is a thousand times as long at the lowest rates in use (1e-5 / 1089).
-const NEGLIGIBLE: f32 = 1e-12;
+pub(super) const NEGLIGIBLE: f32 = 1e-12;
 
 /// Magnitude below which a first moment becomes zero, and its square, below which a second moment
 /// does, for the same reason. Both stand beside `epsilon`, at its usual 1e-8 / 100² still a million
@@ -60,12 +60,12 @@ const NEGLIGIBLE_MOMENT: f32 = 1e-18;
 
 /// `value`, or zero where its magnitude is below `least`.
 #[inline(always)]
-fn flush(value: f32, least: f32) -> f32 {
+pub(super) fn flush(value: f32, least: f32) -> f32 {
     if value.abs() < least { 0.0 } else { value }
 }
 
 /// Values updated by one task.
-const SLICE: usize = 1 << 14;
+pub(super) const SLICE: usize = 1 << 14;
 
 impl Adam {
     /// Zero moments for parameters of the given lengths.

@@ -28,6 +28,10 @@ pub struct TrainConfig {
     /// a step moves each row sum, all that matters, 1,089 times as far as any other parameter;
     /// default 1/1089. The published recipe is 1.
     pub time_code_rate: f32,
+    /// Share of an exponential average of the weights that survives each step; the average is what
+    /// is validated and saved as a model. 0, the default and the published recipe, keeps none.
+    #[serde(default)]
+    pub ema: f32,
     /// Constants of Adam, as for maps in counts; see [`TrainConfig::adam_in_units`].
     pub adam: AdamConfig,
     /// Weights of the loss.
@@ -90,6 +94,7 @@ impl TrainConfig {
             },
             clip_norm: 0.0,
             time_code_rate: 1.0 / 1089.0,
+            ema: 0.0,
             adam: AdamConfig::default(),
             loss: LossConfig::published(LossVariant::Paper),
             model: ModelConfig::preset(preset),
@@ -158,6 +163,8 @@ impl TrainConfig {
             ("schedule.last", self.schedule.last, 1.0),
             ("clip_norm", self.clip_norm, f32::MAX),
             ("time_code_rate", self.time_code_rate, 1.0),
+            // Beyond this f32 no longer holds what a step adds to the average.
+            ("ema", self.ema, 0.9999),
             ("adam.beta1", self.adam.beta1, 0.999_999),
             ("adam.beta2", self.adam.beta2, 0.999_999),
             ("adam.epsilon", self.adam.epsilon, 1.0),
@@ -311,6 +318,7 @@ mod tests {
             ("schedule.rate = nan", "schedule.rate is NaN"),
             ("adam.beta1 = 1.0", "adam.beta1 is 1"),
             ("clip_norm = -1.0", "clip_norm is -1"),
+            ("ema = 1.0", "ema is 1, expected 0..=0.9999"),
             ("loss.align = -0.5", "loss.align is -0.5"),
             ("loss.regression = 0.0", "loss.regression is 0"),
             ("loss.variant = 'best'", "best"),

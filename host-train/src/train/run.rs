@@ -5,13 +5,14 @@
 //! schedule and checkpoints depend on step numbers alone, so a resumed run ends in the same bits as
 //! an uninterrupted one, on processors with the same vector instructions.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, LogRow, ValidationRow};
 use super::source::Source;
-use super::{Adam, Losses, TrainConfig, start};
+use super::{Adam, Losses, TrainConfig, average, start};
 use crate::autograd::Tape;
 use crate::backend::cpu::Cpu;
 use crate::eval::metric::{Report, evaluate};
@@ -102,6 +103,8 @@ impl Run {
         atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
         let lengths = network.parameters.tensors.iter().map(|t| t.values.len());
         let adam = Adam::new(config.adam_in_units(), lengths);
+        let tensors = network.parameters.tensors.iter();
+        let average = (config.ema > 0.0).then(|| tensors.map(|t| t.values.clone()).collect());
         let state = Checkpoint {
             config,
             data_version: source.version(),
@@ -110,6 +113,7 @@ impl Run {
             start,
             network,
             adam,
+            average,
         };
         state.save(&checkpoint)?;
         Self::assemble(folder, state, source)
@@ -236,8 +240,7 @@ impl Run {
         }
         self.save()?;
         let provenance = self.provenance();
-        self.state
-            .network
+        self.model()
             .save(&self.folder.join(LAST), &provenance, false)?;
         Ok(Stop::Finished)
     }
@@ -295,6 +298,10 @@ impl Run {
         for grad in grads.into_iter().flatten() {
             crate::backend::Backend::recycle(&self.backend, grad);
         }
+        if let Some(average) = &mut self.state.average {
+            let kept = average::kept(self.state.config.ema, self.state.step);
+            average::follow(average, &self.values, kept);
+        }
         self.state.step += 1;
         Ok(report)
     }
@@ -302,7 +309,8 @@ impl Run {
     /// Evaluates the present weights on the validation split and keeps them if they are the best.
     fn validate(&mut self) -> Result<Report> {
         self.refresh();
-        let inference = Inference::new(&self.state.network, &self.backend);
+        let model = self.model();
+        let inference = Inference::new(&model, &self.backend);
         let results = grid_results(&inference, &self.validation, || Ok(()))?;
         let report = evaluate(&results)?;
         let found = Best {
@@ -322,8 +330,7 @@ impl Run {
                 validation: Some([found.cso_map, found.ap25]),
                 ..self.provenance()
             };
-            self.state
-                .network
+            self.model()
                 .save(&self.folder.join(BEST), &provenance, false)?;
         }
         Ok(report)
@@ -341,6 +348,18 @@ impl Run {
             validation: None,
             start: self.state.start.clone().map(Box::new),
         }
+    }
+
+    /// The model to validate and to keep: the network, with averaged weights if there are any.
+    fn model(&self) -> Cow<'_, DeRefNet> {
+        let Some(average) = &self.state.average else {
+            return Cow::Borrowed(&self.state.network);
+        };
+        let mut model = self.state.network.clone();
+        for (tensor, values) in model.parameters.tensors.iter_mut().zip(average) {
+            tensor.values.copy_from_slice(values);
+        }
+        Cow::Owned(model)
     }
 
     /// Copies the trained values into the network.

@@ -56,6 +56,47 @@ fn position_code_has_its_own_rate() {
     assert!((code - 1.0).abs() < 1e-2, "{code}");
 }
 
+/// The first step keeps a tenth of the initial weights.
+#[test]
+fn the_average_is_validated_and_shipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = tiny();
+    (config.steps, config.ema) = (1, 0.999);
+    let source = generated(&config);
+    let mut run = Run::create(folder.path(), config, source, None).unwrap();
+    let before = run.values.clone();
+    run.train(None, |_| Ok(())).unwrap();
+    let state = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
+    assert_eq!(state.average, run.state.average);
+    let trained: Vec<_> = state.network.parameters.tensors;
+    let models = [BEST, LAST].map(|name| DeRefNet::load(&folder.path().join(name)).unwrap().0);
+    for model in models {
+        let tensors = model.parameters.tensors.iter();
+        for ((tensor, now), old) in tensors.zip(&trained).zip(&before) {
+            let values = tensor.values.iter().zip(&now.values).zip(old);
+            for ((&average, &now), &old) in values {
+                assert!((average - (0.9 * now + 0.1 * old)).abs() <= 1e-6 * now.abs().max(1e-3));
+            }
+        }
+        assert_ne!(model.parameters.tensors, trained);
+    }
+}
+
+/// What the files before averages and holds looked like.
+#[test]
+fn a_checkpoint_without_an_average_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = tiny();
+    let source = generated(&config);
+    Run::create(folder.path(), config.clone(), source, None).unwrap();
+    let path = folder.path().join(CHECKPOINT);
+    let state = Checkpoint::load(&path).unwrap();
+    assert_eq!(state.average, None);
+    let mut old = serde_json::to_value(&config).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("ema").is_some());
+    assert_eq!(serde_json::from_value::<TrainConfig>(old).unwrap().ema, 0.0);
+}
+
 #[test]
 fn checkpoints_come_back_whole() {
     let folder = tempfile::tempdir().unwrap();
