@@ -61,6 +61,10 @@ pub struct Schedule {
     pub rate: f32,
     /// Steps of linear rise from zero, default 0.
     pub warmup: u64,
+    /// Share of the steps after the warm-up that stay at `rate` before the cosine begins; 1 is all of
+    /// them. Default 0.
+    #[serde(default)]
+    pub hold: f32,
     /// Learning rate of the last step as a share of `rate`, reached along a half cosine; 1 keeps it
     /// constant. Default 1.
     pub last: f32,
@@ -73,7 +77,12 @@ impl Schedule {
             return self.rate * (step + 1) as f32 / self.warmup as f32;
         }
         let span = steps.saturating_sub(self.warmup).max(1) as f64;
-        let share = ((step - self.warmup) as f64 / span).min(1.0);
+        let done = ((step - self.warmup) as f64 / span).min(1.0);
+        let hold = f64::from(self.hold);
+        if done <= hold {
+            return self.rate;
+        }
+        let share = (done - hold) / (1.0 - hold);
         let cosine = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * share));
         let last = f64::from(self.last);
         (f64::from(self.rate) * (last + (1.0 - last) * cosine)) as f32
@@ -90,6 +99,7 @@ impl TrainConfig {
             schedule: Schedule {
                 rate: 1e-4,
                 warmup: 0,
+                hold: 0.0,
                 last: 1.0,
             },
             clip_norm: 0.0,
@@ -160,6 +170,7 @@ impl TrainConfig {
         }
         let rates = [
             ("schedule.rate", self.schedule.rate, 1.0),
+            ("schedule.hold", self.schedule.hold, 1.0),
             ("schedule.last", self.schedule.last, 1.0),
             ("clip_norm", self.clip_norm, f32::MAX),
             ("time_code_rate", self.time_code_rate, 1.0),
@@ -228,6 +239,7 @@ mod tests {
         Schedule {
             rate: 0.5,
             warmup,
+            hold: 0.0,
             last,
         }
     }
@@ -251,6 +263,22 @@ mod tests {
         assert!(falling.collect::<Vec<_>>().is_sorted_by(|a, b| a > b));
         assert!((bent.rate_at(104, 104) - 0.05).abs() < 1e-7);
         assert_eq!(bent.rate_at(500, 104), bent.rate_at(104, 104));
+    }
+
+    /// With 4 steps of warm-up and 100 after them, a hold of 0.6 ends at step 64.
+    #[test]
+    fn holds_the_rate_before_the_cosine() {
+        let held = Schedule {
+            hold: 0.6,
+            ..schedule(4, 0.1)
+        };
+        assert_eq!(held.rate_at(1, 104), 0.25);
+        assert!((4..=63).all(|step| held.rate_at(step, 104) == 0.5));
+        assert!(held.rate_at(65, 104) < 0.5);
+        assert!((held.rate_at(84, 104) - 0.275).abs() < 1e-6);
+        assert!((held.rate_at(104, 104) - 0.05).abs() < 1e-7);
+        let constant = Schedule { hold: 1.0, ..held };
+        assert!((4..=200).all(|step| constant.rate_at(step, 104) == 0.5));
     }
 
     fn read(text: &str) -> Result<TrainConfig> {
@@ -315,6 +343,10 @@ mod tests {
             ("model.stages = 0", "model.stages is 0, expected 1..=64"),
             ("model.intensity_scale = 0", "model.intensity_scale"),
             ("model.time = 'epoch'", "epoch"),
+            (
+                "schedule.hold = 1.5",
+                "schedule.hold is 1.5, expected 0..=1",
+            ),
             ("schedule.rate = nan", "schedule.rate is NaN"),
             ("adam.beta1 = 1.0", "adam.beta1 is 1"),
             ("clip_norm = -1.0", "clip_norm is -1"),
