@@ -121,3 +121,18 @@ impl Adam {
         }
     }
 }
+
+/// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
+pub(super) fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
+    if limit == 0.0 {
+        return;
+    }
+    let square = |g: &Vec<f32>| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+    let norm = grads.iter().flatten().map(square).sum::<f64>().sqrt();
+    if norm > f64::from(limit) {
+        let factor = (f64::from(limit) / norm) as f32;
+        for value in grads.iter_mut().flatten().flatten() {
+            *value *= factor;
+        }
+    }
+}

@@ -40,6 +40,10 @@ pub struct TrainConfig {
     pub model: ModelConfig,
     /// Generated training data; `--data` replaces it by a folder.
     pub scene: SceneConfig,
+    /// Training trajectories before the first comes again; 0, the default, is all: every one of a
+    /// folder, and without end where they are generated.
+    #[serde(default)]
+    pub train_trajectories: u64,
     /// What stands for the frames behind `Q_init`: `physics` (label maps seen through the physics, as
     /// published; default) or `rendered` (the frames themselves).
     pub qinit: QinitFrom,
@@ -49,6 +53,9 @@ pub struct TrainConfig {
     pub validate_every: u64,
     /// Validation trajectories per validation, default 100 (1,600 windows).
     pub validate_trajectories: u64,
+    /// Range of the noise in generated validation trajectories, in place of `scene.noise`.
+    #[serde(default)]
+    pub validate_noise: Option<[f64; 2]>,
     /// Steps between checkpoints, default 500.
     pub checkpoint_every: u64,
 }
@@ -109,12 +116,32 @@ impl TrainConfig {
             loss: LossConfig::published(LossVariant::Paper),
             model: ModelConfig::preset(preset),
             scene: SceneConfig::default(),
+            train_trajectories: 0,
             qinit: QinitFrom::Physics,
             qinit_trajectories: 3_500,
             validate_every: 1_000,
             validate_trajectories: 100,
+            validate_noise: None,
             checkpoint_every: 500,
         }
+    }
+
+    /// Defaults of `preset`, overridden by the fields that each of `layers` sets, in their order.
+    ///
+    /// # Errors
+    /// If a field is unknown, ill-typed or out of range.
+    pub fn layered<'t>(
+        preset: Preset,
+        layers: impl IntoIterator<Item = &'t toml::Table>,
+    ) -> Result<Self> {
+        let wrong = |e: &dyn std::fmt::Display| Error::usage(e.to_string());
+        let mut merged = toml::Table::try_from(Self::preset(preset)).map_err(|e| wrong(&e))?;
+        for layer in layers {
+            merge(&mut merged, layer.clone());
+        }
+        let config: Self = merged.try_into().map_err(|e: toml::de::Error| wrong(&e))?;
+        config.validate()?;
+        Ok(config)
     }
 
     /// Defaults of `preset`, overridden by the fields that the TOML file `path` sets.
@@ -125,11 +152,7 @@ impl TrainConfig {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
         let wrong = |e: &dyn std::fmt::Display| Error::format(path, e.to_string());
         let given: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(&e))?;
-        let mut merged = toml::Table::try_from(Self::preset(preset)).map_err(|e| wrong(&e))?;
-        merge(&mut merged, given);
-        let config: Self = merged.try_into().map_err(|e: toml::de::Error| wrong(&e))?;
-        config.validate().map_err(|e| wrong(&e))?;
-        Ok(config)
+        Self::layered(preset, [&given]).map_err(|e| wrong(&e))
     }
 
     /// Constants of Adam in the network's units. Maps divided by `model.intensity_scale` give a loss
@@ -196,7 +219,16 @@ impl TrainConfig {
         }
         self.loss.validate()?;
         self.model.validate()?;
-        self.scene.validate()
+        self.scene.validate()?;
+        self.validation_scene().validate()
+    }
+
+    /// Rules of generated validation trajectories.
+    pub fn validation_scene(&self) -> SceneConfig {
+        SceneConfig {
+            noise: self.validate_noise.unwrap_or(self.scene.noise),
+            ..self.scene.clone()
+        }
     }
 }
 
@@ -355,6 +387,7 @@ mod tests {
             ("loss.regression = 0.0", "loss.regression is 0"),
             ("loss.variant = 'best'", "best"),
             ("scene.frames = 4", "scene.frames is 4, expected at least 5"),
+            ("validate_noise = [2, 1]", "noise"),
             ("scene.targets = [3, 2]", "targets is 3-2"),
             ("checkpoint_every = 0", "checkpoint_every is 0"),
             ("model = 3", "model"),

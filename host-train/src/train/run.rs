@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::adam::clip;
 use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, LogRow, ValidationRow};
 use super::source::Source;
@@ -85,6 +86,7 @@ impl Run {
         start: Option<&Path>,
     ) -> Result<Self> {
         config.validate()?;
+        source.check(&config)?;
         let checkpoint = folder.join(CHECKPOINT);
         let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
         if let Some(path) = taken.iter().find(|path| path.exists()) {
@@ -164,7 +166,7 @@ impl Run {
             .iter()
             .map(|t| rate(&t.name))
             .collect();
-        let validation = source.validation(state.config.validate_trajectories);
+        let validation = source.validation(&state.config);
         Ok(Self {
             folder: folder.to_owned(),
             backend: Cpu::new(),
@@ -255,10 +257,7 @@ impl Run {
     /// One optimisation step.
     fn advance(&mut self) -> Result<StepLosses> {
         let config = &self.state.config;
-        let first = self.state.step * config.batch as u64;
-        let trajectories: Vec<Trajectory> = (first..first + config.batch as u64)
-            .map(|i| self.source.train(i))
-            .collect();
+        let trajectories = self.source.of_step(self.state.step, config);
         let scale = 1.0 / config.model.intensity_scale;
         let labels: Vec<f32> = trajectories
             .iter()
@@ -303,6 +302,16 @@ impl Run {
             average::follow(average, &self.values, kept);
         }
         self.state.step += 1;
+        Ok(report)
+    }
+
+    /// Validates between two steps, and saves.
+    ///
+    /// # Errors
+    /// If a map is not finite or a file cannot be written.
+    pub fn validate_now(&mut self) -> Result<Report> {
+        let report = self.validate()?;
+        self.save()?;
         Ok(report)
     }
 
@@ -380,21 +389,6 @@ impl Run {
         self.refresh();
         self.journal.write()?;
         self.state.save(&self.folder.join(CHECKPOINT))
-    }
-}
-
-/// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
-fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
-    if limit == 0.0 {
-        return;
-    }
-    let square = |g: &Vec<f32>| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
-    let norm = grads.iter().flatten().map(square).sum::<f64>().sqrt();
-    if norm > f64::from(limit) {
-        let factor = (f64::from(limit) / norm) as f32;
-        for value in grads.iter_mut().flatten().flatten() {
-            *value *= factor;
-        }
     }
 }
 

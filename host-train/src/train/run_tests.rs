@@ -82,6 +82,55 @@ fn the_average_is_validated_and_shipped() {
     }
 }
 
+#[test]
+fn trajectories_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let losses = |name: &str, train_trajectories| {
+        let config = TrainConfig {
+            train_trajectories,
+            schedule: crate::train::Schedule {
+                rate: 0.0,
+                ..tiny().schedule
+            },
+            steps: 3,
+            ..tiny()
+        };
+        let source = generated(&config);
+        let mut run = Run::create(&folder.path().join(name), config, source, None).unwrap();
+        let mut losses = Vec::new();
+        run.train(None, |event| {
+            if let Event::Step(_, step) = event {
+                losses.push(step.total);
+            }
+            Ok(())
+        })
+        .unwrap();
+        losses
+    };
+    let [first, second, third] = losses("never", 0)[..] else {
+        panic!("three steps")
+    };
+    assert_ne!(first, third);
+    assert_eq!(losses("two", 2), [first, second, first]);
+}
+
+#[test]
+fn validation_has_its_own_noise() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = tiny();
+    config.validate_noise = Some([3.0, 3.0]);
+    let source = generated(&config);
+    let clean = source.validation(&tiny());
+    let run = Run::create(&folder.path().join("a"), config.clone(), source, None).unwrap();
+    assert_eq!(run.validation[0].truth, clean[0].truth);
+    assert_ne!(run.validation[0].frames, clean[0].frames);
+    let (train, validation) = (clean.clone(), clean);
+    let loaded = Source::Loaded { train, validation };
+    let refused = Run::create(&folder.path().join("b"), config, loaded, None).map(|_| ());
+    assert!(refused.unwrap_err().to_string().contains("validate_noise"));
+    assert!(!folder.path().join("b").exists());
+}
+
 /// What the files before averages and holds looked like.
 #[test]
 fn a_checkpoint_without_an_average_loads() {
@@ -98,6 +147,8 @@ fn a_checkpoint_without_an_average_loads() {
         assert!(table.unwrap().remove(name).is_some(), "{name}");
     };
     remove("", "ema");
+    remove("", "train_trajectories");
+    remove("", "validate_noise");
     remove("/schedule", "hold");
     let read: TrainConfig = serde_json::from_value(old).unwrap();
     assert_eq!(read, config);
