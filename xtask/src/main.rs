@@ -1,4 +1,5 @@
-//! Project chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`.
+//! Project chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`,
+//! `cargo xtask ablation`.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -8,8 +9,10 @@
 //! | [`licences`] | licences of the dependency tree |
 //! | [`mod@test`] | suites, the core without std, the main job |
 //! | [`mod@bench`] | benchmarks and their dated records |
+//! | [`ablation`] | ways to train, compared in equal time |
 //! | [`shell`] | programs run in the repository |
 
+mod ablation;
 mod bench;
 mod check;
 mod licences;
@@ -29,6 +32,7 @@ Usage: cargo xtask COMMAND
   check [--skip NAME]... [--list]   what needs no installing: formatting, lints, rules, docs
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
   bench [--peer]                    benchmarks; records go to benches/record/<machine>/
+  ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
 --skip takes the name of a step or of its group; --list prints both.";
 
@@ -50,6 +54,7 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
         Some(("check", rest)) => run(check::STEPS.to_vec(), rest, false),
         Some(("test", rest)) => run([check::STEPS, test::STEPS].concat(), rest, true),
         Some(("bench", rest)) => bench::run(rest),
+        Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");
             Ok(true)

@@ -8,7 +8,7 @@ use tiny_skia::{
     Transform,
 };
 
-use super::style::{Rgb, WHITE};
+use super::style::{CURVE_WIDTH, CURVES, Rgb, WHITE};
 use crate::{Error, Result, atomic};
 
 /// Position on the canvas in pixels, right and down.
@@ -49,6 +49,15 @@ impl Pen {
             dashed: false,
         }
     }
+}
+
+/// Pens of a many-curve figure, as many as needed; dashed where colours repeat.
+pub fn pens() -> impl Iterator<Item = Pen> {
+    (0..).map(|index: usize| Pen {
+        colour: CURVES[index % CURVES.len()],
+        width: CURVE_WIDTH,
+        dashed: index / CURVES.len() % 2 == 1,
+    })
 }
 
 pub struct Canvas {

@@ -4,6 +4,7 @@
 //! and points right, both in low-resolution pixels whose centres are integers, as in the data.
 //! Every `draw` writes its file whole or not at all (see [`crate::atomic`]).
 
+pub mod ablation;
 mod axes;
 mod canvas;
 pub mod frames;

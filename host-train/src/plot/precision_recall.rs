@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::axes::{Axes, Axis, text};
-use super::canvas::{Anchor, Canvas, Pen, Point};
-use super::style::{CURVE_WIDTH, CURVES, LABEL};
+use super::canvas::{Anchor, Canvas, Point, pens};
+use super::style::LABEL;
 use crate::{Error, Result};
 
 /// One curve.
@@ -70,15 +70,6 @@ pub fn draw(path: &Path, curves: &[Curve], title: &str) -> Result<()> {
     axes.title(&mut canvas, title);
     legend(&mut canvas, curves);
     canvas.save(path)
-}
-
-/// As many pens as needed; dashed where colours repeat.
-fn pens() -> impl Iterator<Item = Pen> {
-    (0..).map(|index: usize| Pen {
-        colour: CURVES[index % CURVES.len()],
-        width: CURVE_WIDTH,
-        dashed: index / CURVES.len() % 2 == 1,
-    })
 }
 
 fn legend(canvas: &mut Canvas, curves: &[Curve]) {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::cpu::arch::Isa;
 
-/// Constants of Adam; the learning rate comes with every step.
+/// Constants of Adam, in the units of the loss that it descends; the learning rate comes with every
+/// step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
@@ -45,19 +46,26 @@ pub struct Adam {
     pub second: Vec<Vec<f32>>,
 }
 
-/// Magnitude below which a parameter or first moment becomes zero, and its square, below which a
-/// second moment does. L2 drives the weights of a dead channel towards zero without end, and
-/// arithmetic on subnormal numbers is a hundred times slower; `epsilon` hides far larger values.
-const NEGLIGIBLE: f32 = 1e-18;
+/// Magnitude below which a parameter becomes zero. L2 drives the weights of a dead channel towards
+/// zero without end, and their products with small gradients end among the subnormal numbers, on
+/// which arithmetic is a hundred times slower. Beside weights of 1e-3 and more a term of 1e-12 is
+/// lost in rounding, and a live weight that crosses zero leaves it again with its next step, which
+/// is a thousand times as long at the lowest rates in use (1e-5 / 1089).
+pub(super) const NEGLIGIBLE: f32 = 1e-12;
+
+/// Magnitude below which a first moment becomes zero, and its square, below which a second moment
+/// does, for the same reason. Both stand beside `epsilon`, at its usual 1e-8 / 100² still a million
+/// times as large: what is lost is a millionth of a step.
+const NEGLIGIBLE_MOMENT: f32 = 1e-18;
 
 /// `value`, or zero where its magnitude is below `least`.
 #[inline(always)]
-fn flush(value: f32, least: f32) -> f32 {
+pub(super) fn flush(value: f32, least: f32) -> f32 {
     if value.abs() < least { 0.0 } else { value }
 }
 
 /// Values updated by one task.
-const SLICE: usize = 1 << 14;
+pub(super) const SLICE: usize = 1 << 14;
 
 impl Adam {
     /// Zero moments for parameters of the given lengths.
@@ -103,13 +111,28 @@ impl Adam {
                 isa.run(|| {
                     for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
                         let g = g + weight_decay * *w;
-                        *m = flush(beta1 * *m + (1.0 - beta1) * g, NEGLIGIBLE);
+                        *m = flush(beta1 * *m + (1.0 - beta1) * g, NEGLIGIBLE_MOMENT);
                         let square = beta2 * *v + (1.0 - beta2) * g * g;
-                        *v = flush(square, NEGLIGIBLE * NEGLIGIBLE);
+                        *v = flush(square, NEGLIGIBLE_MOMENT * NEGLIGIBLE_MOMENT);
                         *w = flush(*w - step * *m / (v.sqrt() / root + epsilon), NEGLIGIBLE);
                     }
                 });
             });
+        }
+    }
+}
+
+/// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
+pub(super) fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
+    if limit == 0.0 {
+        return;
+    }
+    let square = |g: &Vec<f32>| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+    let norm = grads.iter().flatten().map(square).sum::<f64>().sqrt();
+    if norm > f64::from(limit) {
+        let factor = (f64::from(limit) / norm) as f32;
+        for value in grads.iter_mut().flatten().flatten() {
+            *value *= factor;
         }
     }
 }

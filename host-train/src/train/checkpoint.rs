@@ -46,6 +46,8 @@ pub struct Checkpoint {
     pub network: DeRefNet,
     /// Moments.
     pub adam: Adam,
+    /// Average of the weights, one buffer per parameter, where the configuration asks for one.
+    pub average: Option<Vec<Vec<f32>>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +86,15 @@ impl Checkpoint {
                 second,
             );
         }
+        for (tensor, average) in self
+            .network
+            .parameters
+            .tensors
+            .iter()
+            .zip(self.average.iter().flatten())
+        {
+            tensors.insert(format!("average.{}", tensor.name), &tensor.shape, average);
+        }
         let header = Header {
             config: self.config.clone(),
             data_version: self.data_version.clone(),
@@ -112,17 +123,18 @@ impl Checkpoint {
             .map_err(|e| Error::format(path, e.to_string()))?;
         let qinit = tensors.take(path, "qinit", MAP_LEN * FRAME_LEN)?;
         let parameters = Parameters::from_tensors(path, &config.model, "weight.", &mut tensors)?;
-        let mut moments = |kind: &str| -> Result<Vec<Vec<f32>>> {
+        let mut buffers = |kind: &str| -> Result<Vec<Vec<f32>>> {
             let all = parameters.tensors.iter();
-            all.map(|t| tensors.take(path, &format!("adam.{kind}.{}", t.name), t.values.len()))
+            all.map(|t| tensors.take(path, &format!("{kind}.{}", t.name), t.values.len()))
                 .collect()
         };
         let adam = Adam {
-            config: config.adam.clone(),
+            config: config.adam_in_units(),
             steps: step,
-            first: moments("first")?,
-            second: moments("second")?,
+            first: buffers("adam.first")?,
+            second: buffers("adam.second")?,
         };
+        let average = (config.ema > 0.0).then(|| buffers("average")).transpose()?;
         let network = DeRefNet {
             config: config.model.clone(),
             operators: Operators::new(qinit),
@@ -136,6 +148,7 @@ impl Checkpoint {
             start,
             network,
             adam,
+            average,
         })
     }
 }

@@ -28,7 +28,11 @@ pub struct TrainConfig {
     /// a step moves each row sum, all that matters, 1,089 times as far as any other parameter;
     /// default 1/1089. The published recipe is 1.
     pub time_code_rate: f32,
-    /// Constants of Adam.
+    /// Share of an exponential average of the weights that survives each step; the average is what
+    /// is validated and saved as a model. 0, the default and the published recipe, keeps none.
+    #[serde(default)]
+    pub ema: f32,
+    /// Constants of Adam, as for maps in counts; see [`TrainConfig::adam_in_units`].
     pub adam: AdamConfig,
     /// Weights of the loss.
     pub loss: LossConfig,
@@ -36,6 +40,10 @@ pub struct TrainConfig {
     pub model: ModelConfig,
     /// Generated training data; `--data` replaces it by a folder.
     pub scene: SceneConfig,
+    /// Training trajectories before the first comes again; 0, the default, is all: every one of a
+    /// folder, and without end where they are generated.
+    #[serde(default)]
+    pub train_trajectories: u64,
     /// What stands for the frames behind `Q_init`: `physics` (label maps seen through the physics, as
     /// published; default) or `rendered` (the frames themselves).
     pub qinit: QinitFrom,
@@ -45,6 +53,9 @@ pub struct TrainConfig {
     pub validate_every: u64,
     /// Validation trajectories per validation, default 100 (1,600 windows).
     pub validate_trajectories: u64,
+    /// Range of the noise in generated validation trajectories, in place of `scene.noise`.
+    #[serde(default)]
+    pub validate_noise: Option<[f64; 2]>,
     /// Steps between checkpoints, default 500.
     pub checkpoint_every: u64,
 }
@@ -57,6 +68,10 @@ pub struct Schedule {
     pub rate: f32,
     /// Steps of linear rise from zero, default 0.
     pub warmup: u64,
+    /// Share of the steps after the warm-up that stay at `rate` before the cosine begins; 1 is all of
+    /// them. Default 0.
+    #[serde(default)]
+    pub hold: f32,
     /// Learning rate of the last step as a share of `rate`, reached along a half cosine; 1 keeps it
     /// constant. Default 1.
     pub last: f32,
@@ -69,7 +84,12 @@ impl Schedule {
             return self.rate * (step + 1) as f32 / self.warmup as f32;
         }
         let span = steps.saturating_sub(self.warmup).max(1) as f64;
-        let share = ((step - self.warmup) as f64 / span).min(1.0);
+        let done = ((step - self.warmup) as f64 / span).min(1.0);
+        let hold = f64::from(self.hold);
+        if done <= hold {
+            return self.rate;
+        }
+        let share = (done - hold) / (1.0 - hold);
         let cosine = 0.5 * (1.0 + libm::cos(std::f64::consts::PI * share));
         let last = f64::from(self.last);
         (f64::from(self.rate) * (last + (1.0 - last) * cosine)) as f32
@@ -86,20 +106,42 @@ impl TrainConfig {
             schedule: Schedule {
                 rate: 1e-4,
                 warmup: 0,
+                hold: 0.0,
                 last: 1.0,
             },
             clip_norm: 0.0,
             time_code_rate: 1.0 / 1089.0,
+            ema: 0.0,
             adam: AdamConfig::default(),
             loss: LossConfig::published(LossVariant::Paper),
             model: ModelConfig::preset(preset),
             scene: SceneConfig::default(),
+            train_trajectories: 0,
             qinit: QinitFrom::Physics,
             qinit_trajectories: 3_500,
             validate_every: 1_000,
             validate_trajectories: 100,
+            validate_noise: None,
             checkpoint_every: 500,
         }
+    }
+
+    /// Defaults of `preset`, overridden by the fields that each of `layers` sets, in their order.
+    ///
+    /// # Errors
+    /// If a field is unknown, ill-typed or out of range.
+    pub fn layered<'t>(
+        preset: Preset,
+        layers: impl IntoIterator<Item = &'t toml::Table>,
+    ) -> Result<Self> {
+        let wrong = |e: &dyn std::fmt::Display| Error::usage(e.to_string());
+        let mut merged = toml::Table::try_from(Self::preset(preset)).map_err(|e| wrong(&e))?;
+        for layer in layers {
+            merge(&mut merged, layer.clone());
+        }
+        let config: Self = merged.try_into().map_err(|e: toml::de::Error| wrong(&e))?;
+        config.validate()?;
+        Ok(config)
     }
 
     /// Defaults of `preset`, overridden by the fields that the TOML file `path` sets.
@@ -110,11 +152,19 @@ impl TrainConfig {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
         let wrong = |e: &dyn std::fmt::Display| Error::format(path, e.to_string());
         let given: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(&e))?;
-        let mut merged = toml::Table::try_from(Self::preset(preset)).map_err(|e| wrong(&e))?;
-        merge(&mut merged, given);
-        let config: Self = merged.try_into().map_err(|e: toml::de::Error| wrong(&e))?;
-        config.validate().map_err(|e| wrong(&e))?;
-        Ok(config)
+        Self::layered(preset, [&given]).map_err(|e| wrong(&e))
+    }
+
+    /// Constants of Adam in the network's units. Maps divided by `model.intensity_scale` give a loss
+    /// and gradients divided by its square; `epsilon` and `weight_decay`, which stand beside
+    /// gradients, must shrink with them, or they weigh 10,000 times as much at a scale of 100.
+    pub fn adam_in_units(&self) -> AdamConfig {
+        let square = self.model.intensity_scale * self.model.intensity_scale;
+        AdamConfig {
+            epsilon: self.adam.epsilon / square,
+            weight_decay: self.adam.weight_decay / square,
+            ..self.adam.clone()
+        }
     }
 
     /// Checks every field.
@@ -143,9 +193,12 @@ impl TrainConfig {
         }
         let rates = [
             ("schedule.rate", self.schedule.rate, 1.0),
+            ("schedule.hold", self.schedule.hold, 1.0),
             ("schedule.last", self.schedule.last, 1.0),
             ("clip_norm", self.clip_norm, f32::MAX),
             ("time_code_rate", self.time_code_rate, 1.0),
+            // Beyond this f32 no longer holds what a step adds to the average.
+            ("ema", self.ema, 0.9999),
             ("adam.beta1", self.adam.beta1, 0.999_999),
             ("adam.beta2", self.adam.beta2, 0.999_999),
             ("adam.epsilon", self.adam.epsilon, 1.0),
@@ -166,7 +219,16 @@ impl TrainConfig {
         }
         self.loss.validate()?;
         self.model.validate()?;
-        self.scene.validate()
+        self.scene.validate()?;
+        self.validation_scene().validate()
+    }
+
+    /// Rules of generated validation trajectories.
+    pub fn validation_scene(&self) -> SceneConfig {
+        SceneConfig {
+            noise: self.validate_noise.unwrap_or(self.scene.noise),
+            ..self.scene.clone()
+        }
     }
 }
 
@@ -209,6 +271,7 @@ mod tests {
         Schedule {
             rate: 0.5,
             warmup,
+            hold: 0.0,
             last,
         }
     }
@@ -232,6 +295,22 @@ mod tests {
         assert!(falling.collect::<Vec<_>>().is_sorted_by(|a, b| a > b));
         assert!((bent.rate_at(104, 104) - 0.05).abs() < 1e-7);
         assert_eq!(bent.rate_at(500, 104), bent.rate_at(104, 104));
+    }
+
+    /// With 4 steps of warm-up and 100 after them, a hold of 0.6 ends at step 64.
+    #[test]
+    fn holds_the_rate_before_the_cosine() {
+        let held = Schedule {
+            hold: 0.6,
+            ..schedule(4, 0.1)
+        };
+        assert_eq!(held.rate_at(1, 104), 0.25);
+        assert!((4..=63).all(|step| held.rate_at(step, 104) == 0.5));
+        assert!(held.rate_at(65, 104) < 0.5);
+        assert!((held.rate_at(84, 104) - 0.275).abs() < 1e-6);
+        assert!((held.rate_at(104, 104) - 0.05).abs() < 1e-7);
+        let constant = Schedule { hold: 1.0, ..held };
+        assert!((4..=200).all(|step| constant.rate_at(step, 104) == 0.5));
     }
 
     fn read(text: &str) -> Result<TrainConfig> {
@@ -265,6 +344,24 @@ mod tests {
     }
 
     #[test]
+    fn adam_follows_the_scale_of_the_loss() {
+        let mut config = TrainConfig::preset(Preset::Edge);
+        config.model.intensity_scale = 1.0;
+        assert_eq!(config.adam_in_units(), config.adam);
+        config.model.intensity_scale = 100.0;
+        let scaled = config.adam_in_units();
+        let ratios = [
+            config.adam.epsilon / scaled.epsilon,
+            config.adam.weight_decay / scaled.weight_decay,
+        ];
+        assert!(
+            ratios.iter().all(|r| (r / 1e4 - 1.0).abs() < 1e-6),
+            "{ratios:?}"
+        );
+        assert_eq!((scaled.beta1, scaled.beta2), (0.9, 0.999));
+    }
+
+    #[test]
     fn refusals_name_file_and_field() {
         for (text, part) in [
             ("stepz = 3", "stepz"),
@@ -278,13 +375,19 @@ mod tests {
             ("model.stages = 0", "model.stages is 0, expected 1..=64"),
             ("model.intensity_scale = 0", "model.intensity_scale"),
             ("model.time = 'epoch'", "epoch"),
+            (
+                "schedule.hold = 1.5",
+                "schedule.hold is 1.5, expected 0..=1",
+            ),
             ("schedule.rate = nan", "schedule.rate is NaN"),
             ("adam.beta1 = 1.0", "adam.beta1 is 1"),
             ("clip_norm = -1.0", "clip_norm is -1"),
+            ("ema = 1.0", "ema is 1, expected 0..=0.9999"),
             ("loss.align = -0.5", "loss.align is -0.5"),
             ("loss.regression = 0.0", "loss.regression is 0"),
             ("loss.variant = 'best'", "best"),
             ("scene.frames = 4", "scene.frames is 4, expected at least 5"),
+            ("validate_noise = [2, 1]", "noise"),
             ("scene.targets = [3, 2]", "targets is 3-2"),
             ("checkpoint_every = 0", "checkpoint_every is 0"),
             ("model = 3", "model"),

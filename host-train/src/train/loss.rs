@@ -24,7 +24,7 @@ pub enum LossVariant {
 }
 
 /// Weights of the loss, as for maps in counts; the whole loss is that one divided by the square of
-/// the network's intensity scale, which Adam does not notice.
+/// the network's intensity scale, and Adam's constants with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossConfig {

@@ -1,6 +1,7 @@
 //! Training: losses, Adam, schedules, checkpoints, the loop.
 
 pub mod adam;
+mod average;
 mod checkpoint;
 pub mod config;
 mod events;

@@ -5,13 +5,15 @@
 //! schedule and checkpoints depend on step numbers alone, so a resumed run ends in the same bits as
 //! an uninterrupted one, on processors with the same vector instructions.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::adam::clip;
 use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, LogRow, ValidationRow};
 use super::source::Source;
-use super::{Adam, Losses, TrainConfig, start};
+use super::{Adam, Losses, TrainConfig, average, start};
 use crate::autograd::Tape;
 use crate::backend::cpu::Cpu;
 use crate::eval::metric::{Report, evaluate};
@@ -84,6 +86,7 @@ impl Run {
         start: Option<&Path>,
     ) -> Result<Self> {
         config.validate()?;
+        source.check(&config)?;
         let checkpoint = folder.join(CHECKPOINT);
         let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
         if let Some(path) = taken.iter().find(|path| path.exists()) {
@@ -101,7 +104,9 @@ impl Run {
         let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
         atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
         let lengths = network.parameters.tensors.iter().map(|t| t.values.len());
-        let adam = Adam::new(config.adam.clone(), lengths);
+        let adam = Adam::new(config.adam_in_units(), lengths);
+        let tensors = network.parameters.tensors.iter();
+        let average = (config.ema > 0.0).then(|| tensors.map(|t| t.values.clone()).collect());
         let state = Checkpoint {
             config,
             data_version: source.version(),
@@ -110,6 +115,7 @@ impl Run {
             start,
             network,
             adam,
+            average,
         };
         state.save(&checkpoint)?;
         Self::assemble(folder, state, source)
@@ -160,7 +166,7 @@ impl Run {
             .iter()
             .map(|t| rate(&t.name))
             .collect();
-        let validation = source.validation(state.config.validate_trajectories);
+        let validation = source.validation(&state.config);
         Ok(Self {
             folder: folder.to_owned(),
             backend: Cpu::new(),
@@ -236,8 +242,7 @@ impl Run {
         }
         self.save()?;
         let provenance = self.provenance();
-        self.state
-            .network
+        self.model()
             .save(&self.folder.join(LAST), &provenance, false)?;
         Ok(Stop::Finished)
     }
@@ -252,10 +257,7 @@ impl Run {
     /// One optimisation step.
     fn advance(&mut self) -> Result<StepLosses> {
         let config = &self.state.config;
-        let first = self.state.step * config.batch as u64;
-        let trajectories: Vec<Trajectory> = (first..first + config.batch as u64)
-            .map(|i| self.source.train(i))
-            .collect();
+        let trajectories = self.source.of_step(self.state.step, config);
         let scale = 1.0 / config.model.intensity_scale;
         let labels: Vec<f32> = trajectories
             .iter()
@@ -295,14 +297,29 @@ impl Run {
         for grad in grads.into_iter().flatten() {
             crate::backend::Backend::recycle(&self.backend, grad);
         }
+        if let Some(average) = &mut self.state.average {
+            let kept = average::kept(self.state.config.ema, self.state.step);
+            average::follow(average, &self.values, kept);
+        }
         self.state.step += 1;
+        Ok(report)
+    }
+
+    /// Validates between two steps, and saves.
+    ///
+    /// # Errors
+    /// If a map is not finite or a file cannot be written.
+    pub fn validate_now(&mut self) -> Result<Report> {
+        let report = self.validate()?;
+        self.save()?;
         Ok(report)
     }
 
     /// Evaluates the present weights on the validation split and keeps them if they are the best.
     fn validate(&mut self) -> Result<Report> {
         self.refresh();
-        let inference = Inference::new(&self.state.network, &self.backend);
+        let model = self.model();
+        let inference = Inference::new(&model, &self.backend);
         let results = grid_results(&inference, &self.validation, || Ok(()))?;
         let report = evaluate(&results)?;
         let found = Best {
@@ -322,8 +339,7 @@ impl Run {
                 validation: Some([found.cso_map, found.ap25]),
                 ..self.provenance()
             };
-            self.state
-                .network
+            self.model()
                 .save(&self.folder.join(BEST), &provenance, false)?;
         }
         Ok(report)
@@ -341,6 +357,18 @@ impl Run {
             validation: None,
             start: self.state.start.clone().map(Box::new),
         }
+    }
+
+    /// The model to validate and to keep: the network, with averaged weights if there are any.
+    fn model(&self) -> Cow<'_, DeRefNet> {
+        let Some(average) = &self.state.average else {
+            return Cow::Borrowed(&self.state.network);
+        };
+        let mut model = self.state.network.clone();
+        for (tensor, values) in model.parameters.tensors.iter_mut().zip(average) {
+            tensor.values.copy_from_slice(values);
+        }
+        Cow::Owned(model)
     }
 
     /// Copies the trained values into the network.
@@ -361,21 +389,6 @@ impl Run {
         self.refresh();
         self.journal.write()?;
         self.state.save(&self.folder.join(CHECKPOINT))
-    }
-}
-
-/// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
-fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
-    if limit == 0.0 {
-        return;
-    }
-    let square = |g: &Vec<f32>| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
-    let norm = grads.iter().flatten().map(square).sum::<f64>().sqrt();
-    if norm > f64::from(limit) {
-        let factor = (f64::from(limit) / norm) as f32;
-        for value in grads.iter_mut().flatten().flatten() {
-            *value *= factor;
-        }
     }
 }
 

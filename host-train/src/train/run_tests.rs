@@ -56,6 +56,104 @@ fn position_code_has_its_own_rate() {
     assert!((code - 1.0).abs() < 1e-2, "{code}");
 }
 
+/// The first step keeps a tenth of the initial weights.
+#[test]
+fn the_average_is_validated_and_shipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = tiny();
+    (config.steps, config.ema) = (1, 0.999);
+    let source = generated(&config);
+    let mut run = Run::create(folder.path(), config, source, None).unwrap();
+    let before = run.values.clone();
+    run.train(None, |_| Ok(())).unwrap();
+    let state = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
+    assert_eq!(state.average, run.state.average);
+    let trained: Vec<_> = state.network.parameters.tensors;
+    let models = [BEST, LAST].map(|name| DeRefNet::load(&folder.path().join(name)).unwrap().0);
+    for model in models {
+        let tensors = model.parameters.tensors.iter();
+        for ((tensor, now), old) in tensors.zip(&trained).zip(&before) {
+            let values = tensor.values.iter().zip(&now.values).zip(old);
+            for ((&average, &now), &old) in values {
+                assert!((average - (0.9 * now + 0.1 * old)).abs() <= 1e-6 * now.abs().max(1e-3));
+            }
+        }
+        assert_ne!(model.parameters.tensors, trained);
+    }
+}
+
+#[test]
+fn trajectories_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let losses = |name: &str, train_trajectories| {
+        let config = TrainConfig {
+            train_trajectories,
+            schedule: crate::train::Schedule {
+                rate: 0.0,
+                ..tiny().schedule
+            },
+            steps: 3,
+            ..tiny()
+        };
+        let source = generated(&config);
+        let mut run = Run::create(&folder.path().join(name), config, source, None).unwrap();
+        let mut losses = Vec::new();
+        run.train(None, |event| {
+            if let Event::Step(_, step) = event {
+                losses.push(step.total);
+            }
+            Ok(())
+        })
+        .unwrap();
+        losses
+    };
+    let [first, second, third] = losses("never", 0)[..] else {
+        panic!("three steps")
+    };
+    assert_ne!(first, third);
+    assert_eq!(losses("two", 2), [first, second, first]);
+}
+
+#[test]
+fn validation_has_its_own_noise() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = tiny();
+    config.validate_noise = Some([3.0, 3.0]);
+    let source = generated(&config);
+    let clean = source.validation(&tiny());
+    let run = Run::create(&folder.path().join("a"), config.clone(), source, None).unwrap();
+    assert_eq!(run.validation[0].truth, clean[0].truth);
+    assert_ne!(run.validation[0].frames, clean[0].frames);
+    let (train, validation) = (clean.clone(), clean);
+    let loaded = Source::Loaded { train, validation };
+    let refused = Run::create(&folder.path().join("b"), config, loaded, None).map(|_| ());
+    assert!(refused.unwrap_err().to_string().contains("validate_noise"));
+    assert!(!folder.path().join("b").exists());
+}
+
+/// What the files before averages and holds looked like.
+#[test]
+fn a_checkpoint_without_an_average_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = tiny();
+    let source = generated(&config);
+    Run::create(folder.path(), config.clone(), source, None).unwrap();
+    let path = folder.path().join(CHECKPOINT);
+    let state = Checkpoint::load(&path).unwrap();
+    assert_eq!(state.average, None);
+    let mut old = serde_json::to_value(&config).unwrap();
+    let mut remove = |at: &str, name: &str| {
+        let table = old.pointer_mut(at).and_then(|value| value.as_object_mut());
+        assert!(table.unwrap().remove(name).is_some(), "{name}");
+    };
+    remove("", "ema");
+    remove("", "train_trajectories");
+    remove("", "validate_noise");
+    remove("/schedule", "hold");
+    let read: TrainConfig = serde_json::from_value(old).unwrap();
+    assert_eq!(read, config);
+}
+
 #[test]
 fn checkpoints_come_back_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -68,6 +166,7 @@ fn checkpoints_come_back_whole() {
     assert_eq!((state.step, state.best), (2, run.state.best));
     assert!(state.best.is_some());
     assert_eq!(state.adam, run.state.adam);
+    assert_eq!(state.adam.config, state.config.adam_in_units());
     assert_eq!(state.network.parameters, run.state.network.parameters);
     assert_eq!(
         state.network.operators.qinit,

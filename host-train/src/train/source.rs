@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::TrainConfig;
 use crate::dataset::{Split, load_split};
 use crate::scene::{DATA_VERSION, SceneConfig, Trajectory, generate};
 use crate::{Error, Result};
@@ -65,16 +66,44 @@ impl Source {
         }
     }
 
-    /// The first `count` validation trajectories, or as many as there are.
-    pub fn validation(&self, count: u64) -> Vec<Trajectory> {
+    /// Training trajectories of `step` (from 0) of a run.
+    pub fn of_step(&self, step: u64, config: &TrainConfig) -> Vec<Trajectory> {
+        let first = step * config.batch as u64;
+        let period = match config.train_trajectories {
+            0 => u64::MAX,
+            count => count,
+        };
+        let numbers = first..first + config.batch as u64;
+        numbers.map(|i| self.train(i % period)).collect()
+    }
+
+    /// Validation trajectories of a run, or as many of them as there are.
+    pub fn validation(&self, config: &TrainConfig) -> Vec<Trajectory> {
+        let count = config.validate_trajectories;
         match self {
-            Self::Generated { scene, seed } => (0..count.min(Split::Validation.trajectories()))
-                .map(|i| generate(scene, *seed, Split::Validation, i))
-                .collect(),
+            Self::Generated { seed, .. } => {
+                let scene = config.validation_scene();
+                (0..count.min(Split::Validation.trajectories()))
+                    .map(|i| generate(&scene, *seed, Split::Validation, i))
+                    .collect()
+            }
             Self::Loaded { validation, .. } => {
                 validation.iter().take(count as usize).cloned().collect()
             }
         }
+    }
+
+    /// Whether a run of `config` can train on these.
+    ///
+    /// # Errors
+    /// If noise is asked for in validation frames that are read.
+    pub fn check(&self, config: &TrainConfig) -> Result<()> {
+        if config.validate_noise.is_some() && !self.is_generated() {
+            return Err(Error::usage(
+                "validate_noise: a data set's validation frames have the noise that they have",
+            ));
+        }
+        Ok(())
     }
 
     /// Training trajectories from which `Q_init` is computed.

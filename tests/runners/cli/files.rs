@@ -12,6 +12,7 @@ qinit_trajectories = 50
 validate_every = 20
 validate_trajectories = 2
 checkpoint_every = 7
+ema = 0.9
 model.stages = 1
 model.channels = 4
 model.residual_blocks = 0
