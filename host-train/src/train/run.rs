@@ -1,7 +1,7 @@
 //! The training loop and its run directory.
 //!
 //! A run directory holds `config.toml`, `checkpoint.safetensors`, `log.csv`, `validation.csv`, an
-//! events file for TensorBoard, `best.safetensors` and, once finished, `model.safetensors`. Data,
+//! events file for TensorBoard, `best.safetensors` and, whenever it stops, `model.safetensors`. Data,
 //! schedule and checkpoints depend on step numbers alone, so a resumed run ends in the same bits as
 //! an uninterrupted one, on processors with the same vector instructions.
 
@@ -27,7 +27,7 @@ use crate::{Error, Result, atomic};
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// File of the model with the best validation.
 pub const BEST: &str = "best.safetensors";
-/// File of the last model.
+/// File of the model at the last stop.
 pub const LAST: &str = "model.safetensors";
 
 /// Losses of one step.
@@ -234,17 +234,23 @@ impl Run {
             }
             if let Err(stop) = seen.and_then(|()| watch(Event::Step(step, &losses))) {
                 self.save()?;
+                self.save_last()?;
                 return Err(stop);
             }
             if over && step < self.state.config.steps {
+                self.save_last()?;
                 return Ok(Stop::TimeOver);
             }
         }
         self.save()?;
-        let provenance = self.provenance();
-        self.model()
-            .save(&self.folder.join(LAST), &provenance, false)?;
+        self.save_last()?;
         Ok(Stop::Finished)
+    }
+
+    /// Saves the present model, from which another run may start.
+    fn save_last(&self) -> Result<()> {
+        let path = self.folder.join(LAST);
+        self.model().save(&path, &self.provenance(), false)
     }
 
     fn rate(&self, step: u64) -> f32 {

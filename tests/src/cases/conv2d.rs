@@ -95,6 +95,11 @@ pub fn named() -> Vec<(&'static str, Problem)> {
         ("stage, first", bare(relu(layer(2, 33, 1, 32, 3)))),
         ("stage, inner", bare(relu(layer(1, 33, 32, 32, 3)))),
         ("stage, last", bare(layer(2, 33, 32, 1, 3))),
+        ("few channels to tiles", relu(layer(2, 9, 16, 8, 3))),
+        ("many channels to tiles", relu(layer(1, 6, 48, 40, 3))),
+        ("one tile", layer(1, 3, 16, 16, 3)),
+        ("one to a block", relu(layer(3, 4, 1, 16, 3))),
+        ("a block to one, floored", relu(layer(3, 5, 48, 1, 3))),
         ("attention half", layer(1, 33, 32, 16, 1)),
         ("attention squeeze", sigmoid(layer(2, 33, 2, 2, 3))),
         ("offsets", layer(1, 33, 32, 18, 3)),
@@ -123,11 +128,33 @@ impl Problem {
         self.op.weights() / self.op.out_channels
     }
 
+    /// Whether fast backends may compute this by Winograd's 3×3 tiles. Their transforms divide by
+    /// three, and every value of a tile rounds by the size of the largest.
+    fn may_go_by_tiles(&self) -> bool {
+        let Shape { h, w, c, .. } = self.op.input;
+        let whole = h.is_multiple_of(3) && w.is_multiple_of(3);
+        self.op.kernel == 3 && whole && c.is_multiple_of(16) && self.op.out_channels >= 8
+    }
+
     /// The same sum without activation.
     fn linear(&self) -> Conv2d {
         Conv2d {
             activation: Activation::None,
             ..self.op
+        }
+    }
+}
+
+/// Raises every value of a channel's 3×3 tile to the largest of them.
+fn level_tiles(values: &mut [f64], shape: Shape) {
+    let Shape { h, w, c, .. } = shape;
+    for map in values.chunks_exact_mut(shape.item()) {
+        for corner in 0..h / 3 * (w / 3) * c {
+            let (tile, channel) = (corner / c, corner % c);
+            let (row, column) = (tile / (w / 3) * 3, tile % (w / 3) * 3);
+            let places = (0..9).map(|k| ((row + k / 3) * w + column + k % 3) * c + channel);
+            let most = places.clone().map(|at| map[at]).fold(0.0, f64::max);
+            places.for_each(|at| map[at] = most);
         }
     }
 }
@@ -156,7 +183,7 @@ impl Case for Problem {
     /// None where rounding decides on which side of the ReLU's kink a sum lies.
     fn output_gradient(&self, len: usize) -> Vec<f32> {
         let mut dy = Draw::new(self.seed, 9).normal(len, 1.0);
-        if self.op.activation == Activation::Relu && !self.lattice {
+        if self.op.activation == Activation::Relu && (!self.lattice || self.may_go_by_tiles()) {
             let inputs: Vec<Vec<f64>> = self.inputs().iter().map(|i| wide(i)).collect();
             for (g, sum) in dy.iter_mut().zip(conv2d::sums(&self.op, &inputs)) {
                 if sum.abs() < 1e-5 {
@@ -184,10 +211,16 @@ impl Case for Problem {
             output.iter_mut().for_each(|v| *v += 1.0);
             dy.iter_mut().zip(&output).for_each(|(g, v)| *g *= v);
         }
-        Sizes {
-            output,
-            gradients: conv2d::backward(&self.linear(), inputs, &dy),
+        let mut gradients = conv2d::backward(&self.linear(), inputs, &dy);
+        if self.may_go_by_tiles() {
+            level_tiles(&mut output, self.op.output());
+            level_tiles(&mut gradients[0], self.op.input);
+            for taps in gradients[1].chunks_exact_mut(9) {
+                let most = taps.iter().copied().fold(0.0, f64::max);
+                taps.fill(most);
+            }
         }
+        Sizes { output, gradients }
     }
 
     fn tolerance(&self) -> f64 {

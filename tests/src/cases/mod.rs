@@ -30,10 +30,12 @@ pub const CASES: u32 = 96;
 pub const AFFORDABLE: usize = 600_000;
 
 /// Channel counts around every block width of the kernels.
-pub const CHANNELS: [usize; 11] = [1, 2, 3, 5, 8, 16, 18, 24, 32, 33, 40];
+pub const CHANNELS: [usize; 12] = [1, 2, 3, 5, 8, 16, 18, 24, 32, 33, 40, 48];
 
-/// Map sides `(rows, columns)`: smaller than a kernel, odd, and the network's own.
-pub const SIDES: [(usize, usize); 8] = [
+/// Map sides `(rows, columns)`: smaller than a kernel, odd, of whole tiles, and the network's own.
+pub const SIDES: [(usize, usize); 10] = [
+    (3, 3),
+    (6, 9),
     (1, 1),
     (5, 3),
     (3, 5),
