@@ -2,7 +2,7 @@
 
 use super::{Add, Mul, Sub};
 use crate::backend::cpu::Cpu;
-use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise};
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise, Pass};
 use crate::ops::{Operator, Saved};
 
 /// `out = f(a, b)`, element by element.
@@ -117,7 +117,7 @@ macro_rules! itemwise {
                 &self,
                 _: &'a Cpu,
                 _: &[&'a [f32]],
-                _: bool,
+                _: Pass,
             ) -> Box<dyn ItemKernel + 'a> {
                 Box::new(Item { sign: $sign })
             }

@@ -5,7 +5,7 @@ use super::planes::Planes;
 use super::tiles::ByTiles;
 use super::{Activation, Conv2d};
 use crate::backend::cpu::Cpu;
-use crate::ops::per_item::kernel::{ItemKernel, Itemwise};
+use crate::ops::per_item::kernel::{ItemKernel, Itemwise, Pass};
 use crate::ops::{Operator, PerItem, Saved};
 
 impl Conv2d {
@@ -57,14 +57,15 @@ impl Itemwise for Conv2d {
         &self,
         cpu: &'a Cpu,
         shared: &[&'a [f32]],
-        backward: bool,
+        pass: Pass,
     ) -> Box<dyn ItemKernel + 'a> {
         let bias = if self.bias { shared[1] } else { &[] };
         if self.divides_into_tiles() {
-            Box::new(ByTiles::new(*self, cpu, shared[0], bias, backward))
+            Box::new(ByTiles::new(*self, cpu, shared[0], bias, pass))
         } else if self.is_between_plane_and_many() {
             Box::new(Planes::new(*self, cpu.isa(), shared[0], bias))
         } else {
+            let backward = pass == Pass::Backward;
             Box::new(Direct::new(*self, cpu.isa(), shared[0], bias, backward))
         }
     }

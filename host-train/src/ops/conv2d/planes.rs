@@ -48,13 +48,7 @@ impl Planes {
         let many = op.input.c.max(op.out_channels);
         let narrow = op.out_channels == 1;
         // The gradient by the inputs reads the kernel from the other end.
-        let tap_forward = |tap: usize| tap;
-        let tap_mirrored = |tap: usize| TAPS - 1 - tap;
-        let (spread_tap, collect_tap): (fn(usize) -> usize, fn(usize) -> usize) = if narrow {
-            (tap_mirrored, tap_forward)
-        } else {
-            (tap_forward, tap_mirrored)
-        };
+        let mirrored = |tap: usize, yes: bool| if yes { TAPS - 1 - tap } else { tap };
         let packing = Packing::new(isa, many, TAPS);
         let wide_bias = if narrow { &[] } else { bias };
         Self {
@@ -62,11 +56,11 @@ impl Planes {
             isa,
             many,
             spread: Packed::new(packing.clone(), wide_bias, |c, tap| {
-                w[c * TAPS + spread_tap(tap)]
+                w[c * TAPS + mirrored(tap, narrow)]
             }),
             collect: Packed::new(Packing::new(isa, PRODUCTS, many), &[], |tap, c| {
                 if tap < TAPS {
-                    w[c * TAPS + collect_tap(tap)]
+                    w[c * TAPS + mirrored(tap, !narrow)]
                 } else {
                     0.0
                 }

@@ -3,6 +3,8 @@
 //! Neither inputs nor gradients are copied into borders: tiles are transformed where they lie, row
 //! of tiles by row of tiles, so that a row's values stay in the first-level cache.
 
+use rayon::prelude::*;
+
 use super::{Activation, Conv2d};
 use crate::backend::Backend;
 use crate::backend::cpu::arch::Isa;
@@ -11,7 +13,7 @@ use crate::backend::cpu::arch::winograd::{
     transform_kernel, transform_output,
 };
 use crate::backend::cpu::{Cpu, with_scratch};
-use crate::ops::per_item::kernel::{ItemKernel, ItemSaved};
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Pass};
 
 /// Fewest output channels that are worth a padded block.
 const WIDE: usize = 8;
@@ -96,51 +98,6 @@ impl Conv2d {
         }
     }
 
-    /// Convolves one map `(h, w, sizes.inputs)` into `y (h, w, channels)`, with as many channels as
-    /// its length says; those beyond are dropped.
-    #[allow(clippy::too_many_arguments)]
-    fn convolve_by_tiles(
-        &self,
-        isa: Isa,
-        sizes: Products,
-        x: &[f32],
-        kernels: &[f32],
-        bias: Option<&[f32]>,
-        relu: bool,
-        y: &mut [f32],
-    ) {
-        let (h, w) = (self.input.h, self.input.w);
-        let Products {
-            tiles,
-            inputs,
-            outputs,
-            ..
-        } = sizes;
-        let channels = y.len() / (h * w);
-        let (v_len, m_len) = (POINTS * tiles * inputs, POINTS * tiles * outputs);
-        let row = self.row_of_tiles(outputs);
-        with_scratch(v_len, |v| {
-            with_scratch(m_len, |m| {
-                for (at, y) in y.chunks_exact_mut(TILE * w * channels).enumerate() {
-                    transform_input(isa, x, (h, w), inputs, at, v, tiles * inputs);
-                    multiply(isa, sizes, v, kernels, m);
-                    if channels == outputs {
-                        transform_output(isa, m, tiles * outputs, bias, relu, y, row);
-                        continue;
-                    }
-                    with_scratch(TILE * w * outputs, |wide| {
-                        transform_output(isa, m, tiles * outputs, bias, relu, wide, row);
-                        for (y, wide) in
-                            y.chunks_exact_mut(channels).zip(wide.chunks_exact(outputs))
-                        {
-                            y.copy_from_slice(&wide[..channels]);
-                        }
-                    });
-                }
-            });
-        });
-    }
-
     /// Writes the gradient of the sum before the activation to `out (pixels, padded channels)`;
     /// `y` is read where there is an activation.
     fn gradient_of_sum(&self, y: &[f32], dy: &[f32], out: &mut [f32]) {
@@ -191,6 +148,64 @@ impl Conv2d {
     }
 }
 
+/// A convolution of maps `(h, w, sizes.inputs)` by transformed kernels.
+struct Convolution<'a> {
+    op: &'a Conv2d,
+    isa: Isa,
+    sizes: Products,
+    kernels: &'a [f32],
+    bias: Option<&'a [f32]>,
+    relu: bool,
+}
+
+impl Convolution<'_> {
+    /// Convolves `x` into `y (h, w, channels)`, with as many channels as its length says; those
+    /// beyond are dropped. `share` lets other workers take rows of tiles.
+    fn run(&self, x: &[f32], y: &mut [f32], share: bool) {
+        let len = y.len() / (self.op.input.h / TILE);
+        if share {
+            let rows = y.par_chunks_exact_mut(len).enumerate();
+            rows.for_each(|(at, y)| self.row_of_tiles(x, at, y));
+        } else {
+            for (at, y) in y.chunks_exact_mut(len).enumerate() {
+                self.row_of_tiles(x, at, y);
+            }
+        }
+    }
+
+    /// Convolves row `at` of the tiles into its three rows `y (3, w, channels)`.
+    fn row_of_tiles(&self, x: &[f32], at: usize, y: &mut [f32]) {
+        let Products {
+            tiles,
+            inputs,
+            outputs,
+            ..
+        } = self.sizes;
+        let (isa, op) = (self.isa, self.op);
+        let channels = y.len() / (TILE * op.input.w);
+        let (v_len, m_len) = (POINTS * tiles * inputs, POINTS * tiles * outputs);
+        let row = op.row_of_tiles(outputs);
+        with_scratch(v_len + m_len, |scratch| {
+            let (v, m) = scratch.split_at_mut(v_len);
+            let side = (op.input.h, op.input.w);
+            transform_input(isa, x, side, inputs, at, v, tiles * inputs);
+            multiply(isa, self.sizes, v, self.kernels, m);
+            let finish = |y: &mut [f32]| {
+                transform_output(isa, m, tiles * outputs, self.bias, self.relu, y, row);
+            };
+            if channels == outputs {
+                return finish(y);
+            }
+            with_scratch(TILE * op.input.w * outputs, |wide| {
+                finish(wide);
+                for (y, wide) in y.chunks_exact_mut(channels).zip(wide.chunks_exact(outputs)) {
+                    y.copy_from_slice(&wide[..channels]);
+                }
+            });
+        });
+    }
+}
+
 /// A convolution by tiles with its kernels transformed.
 pub(super) struct ByTiles<'a> {
     op: Conv2d,
@@ -201,6 +216,7 @@ pub(super) struct ByTiles<'a> {
     transposed: Vec<f32>,
     /// Padded.
     bias: Vec<f32>,
+    pass: Pass,
 }
 
 impl Drop for ByTiles<'_> {
@@ -212,12 +228,12 @@ impl Drop for ByTiles<'_> {
 
 impl<'a> ByTiles<'a> {
     /// Transforms kernels `w (out, c, 3, 3)`; `bias` is empty where there is none.
-    pub(super) fn new(op: Conv2d, cpu: &'a Cpu, w: &[f32], bias: &[f32], backward: bool) -> Self {
+    pub(super) fn new(op: Conv2d, cpu: &'a Cpu, w: &[f32], bias: &[f32], pass: Pass) -> Self {
         let (c, out) = (op.input.c, padded(op.out_channels));
         let kernels = op.kernels(cpu, (c, out), |taps| {
             op.for_each_weight(|tap, c_in, o, at| taps[(tap * c + c_in) * out + o] = w[at]);
         });
-        let transposed = if backward {
+        let transposed = if pass == Pass::Backward {
             op.kernels(cpu, (out, c), |taps| {
                 op.for_each_weight(|tap, c_in, o, at| {
                     taps[((TAPS - 1 - tap) * out + o) * c + c_in] = w[at];
@@ -234,6 +250,7 @@ impl<'a> ByTiles<'a> {
             kernels,
             transposed,
             bias: padded_bias,
+            pass,
         }
     }
 
@@ -256,13 +273,20 @@ impl<'a> ByTiles<'a> {
     fn gradients(&self, x: &[f32], dy: &[f32], dx: Option<&mut [f32]>, sums: &mut [f32]) {
         let (op, isa) = (&self.op, self.cpu.isa());
         if let Some(dx) = dx {
-            let sizes = Products {
-                tiles: op.tiles_per_row(),
-                inputs: padded(op.out_channels),
-                used: op.out_channels,
-                outputs: op.input.c,
+            let convolution = Convolution {
+                op,
+                isa,
+                sizes: Products {
+                    tiles: op.tiles_per_row(),
+                    inputs: padded(op.out_channels),
+                    used: op.out_channels,
+                    outputs: op.input.c,
+                },
+                kernels: &self.transposed,
+                bias: None,
+                relu: false,
             };
-            op.convolve_by_tiles(isa, sizes, dy, &self.transposed, None, false, dx);
+            convolution.run(dy, dx, false);
         }
         if sums.is_empty() {
             return;
@@ -277,16 +301,21 @@ impl<'a> ByTiles<'a> {
 
 impl ItemKernel for ByTiles<'_> {
     fn forward(&self, inputs: &[&[f32]], output: &mut [f32]) {
-        let (op, isa) = (&self.op, self.cpu.isa());
-        let sizes = Products {
-            tiles: op.tiles_per_row(),
-            inputs: op.input.c,
-            used: op.input.c,
-            outputs: padded(op.out_channels),
+        let op = &self.op;
+        let convolution = Convolution {
+            op,
+            isa: self.cpu.isa(),
+            sizes: Products {
+                tiles: op.tiles_per_row(),
+                inputs: op.input.c,
+                used: op.input.c,
+                outputs: padded(op.out_channels),
+            },
+            kernels: &self.kernels,
+            bias: Some(&self.bias),
+            relu: op.activation == Activation::Relu,
         };
-        let relu = op.activation == Activation::Relu;
-        let bias = Some(&self.bias[..]);
-        op.convolve_by_tiles(isa, sizes, inputs[0], &self.kernels, bias, relu, output);
+        convolution.run(inputs[0], output, self.pass == Pass::ForwardFew);
         op.sigmoid(output);
     }
 

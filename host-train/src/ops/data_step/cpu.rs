@@ -3,7 +3,7 @@
 use super::DataStep;
 use crate::backend::cpu::arch::Isa;
 use crate::backend::cpu::{Cpu, with_scratch};
-use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise};
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise, Pass};
 use crate::ops::soft_threshold::cpu::lane_sum;
 use crate::ops::{Operator, PerItem, Saved};
 
@@ -92,7 +92,7 @@ impl Itemwise for DataStep {
         true
     }
 
-    fn prepare<'a>(&self, cpu: &'a Cpu, shared: &[&'a [f32]], _: bool) -> Box<dyn ItemKernel + 'a> {
+    fn prepare<'a>(&self, cpu: &'a Cpu, shared: &[&'a [f32]], _: Pass) -> Box<dyn ItemKernel + 'a> {
         Box::new(Item {
             isa: cpu.isa(),
             side: self.side,

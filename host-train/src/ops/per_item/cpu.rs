@@ -2,30 +2,34 @@
 
 use rayon::prelude::*;
 
+use super::backward::{Backward, Part};
 use super::graph::Place;
-use super::kernel::{ItemKernel, ItemSaved};
+use super::kernel::{ItemKernel, Pass};
 use super::{Id, Input, PerItem};
 use crate::backend::Backend;
 use crate::backend::cpu::packed::sum_parts;
 use crate::backend::cpu::{Cpu, with_scratch};
 use crate::ops::{Operator, Saved};
 
+/// Items per worker from which on workers share no item: an uneven rest costs little then.
+const FEW: usize = 4;
+
 /// Prepared kernels of a graph.
-struct Kernels<'a> {
+pub(super) struct Kernels<'a> {
     /// Which kernel each node runs.
-    number: Vec<usize>,
+    pub(super) number: Vec<usize>,
     /// First node of each kernel.
-    first: Vec<usize>,
-    kernels: Vec<Box<dyn ItemKernel + 'a>>,
+    pub(super) first: Vec<usize>,
+    pub(super) kernels: Vec<Box<dyn ItemKernel + 'a>>,
 }
 
 impl<'a> Kernels<'a> {
-    fn new(graph: &PerItem, cpu: &'a Cpu, inputs: &[&'a Vec<f32>], backward: bool) -> Self {
+    fn new(graph: &PerItem, cpu: &'a Cpu, inputs: &[&'a Vec<f32>], pass: Pass) -> Self {
         let (number, first) = graph.alike();
         let prepare = |&node: &usize| {
             let shared = graph.split_inputs(node).1;
             let shared: Vec<&[f32]> = shared.iter().map(|id| inputs[id.0].as_slice()).collect();
-            graph.itemwise(node).prepare(cpu, &shared, backward)
+            graph.itemwise(node).prepare(cpu, &shared, pass)
         };
         Self {
             kernels: first.iter().map(prepare).collect(),
@@ -34,7 +38,7 @@ impl<'a> Kernels<'a> {
         }
     }
 
-    fn of(&self, node: usize) -> &dyn ItemKernel {
+    pub(super) fn of(&self, node: usize) -> &dyn ItemKernel {
         &*self.kernels[self.number[node]]
     }
 
@@ -50,12 +54,12 @@ impl<'a> Kernels<'a> {
 }
 
 /// Slices `(n, len)` of a buffer, one per item.
-fn items(buffer: &mut [f32], len: usize) -> impl Iterator<Item = &mut [f32]> {
+pub(super) fn items(buffer: &mut [f32], len: usize) -> impl Iterator<Item = &mut [f32]> {
     buffer.chunks_exact_mut(len)
 }
 
 /// Takes the first `len` values off `rest`.
-fn take<'a>(rest: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
+pub(super) fn take<'a>(rest: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
     let (head, tail) = std::mem::take(rest).split_at_mut(len);
     *rest = tail;
     head
@@ -63,7 +67,7 @@ fn take<'a>(rest: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
 
 impl PerItem {
     /// The item's own inputs; empty slices stand for shared ones.
-    fn item_values<'a>(&self, inputs: &[&'a Vec<f32>], item: usize) -> Vec<&'a [f32]> {
+    pub(super) fn item_values<'a>(&self, inputs: &[&'a Vec<f32>], item: usize) -> Vec<&'a [f32]> {
         let slices = self
             .inputs
             .iter()
@@ -110,7 +114,9 @@ impl PerItem {
     }
 
     fn run(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut [f32], kept: &mut [f32]) {
-        let kernels = Kernels::new(self, cpu, inputs, false);
+        let few = self.n < FEW * rayon::current_num_threads();
+        let pass = if few { Pass::ForwardFew } else { Pass::Forward };
+        let kernels = Kernels::new(self, cpu, inputs, pass);
         let lens = self.node_lens();
         let targets = self.targets(output, kept);
         let scratch = |targets: &[Option<&mut [f32]>]| {
@@ -135,7 +141,13 @@ impl PerItem {
             });
     }
 
-    fn run_node(&self, kernels: &Kernels, node: usize, values: &[&[f32]], out: &mut [f32]) {
+    pub(super) fn run_node(
+        &self,
+        kernels: &Kernels,
+        node: usize,
+        values: &[&[f32]],
+        out: &mut [f32],
+    ) {
         let inputs = self.split_inputs(node).0;
         let inputs: Vec<&[f32]> = inputs.iter().map(|id| values[id.0]).collect();
         kernels.of(node).forward(&inputs, out);
@@ -192,17 +204,10 @@ impl Operator<Cpu> for PerItem {
     }
 
     fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
-        let kernels = Kernels::new(self, cpu, saved.inputs, true);
+        let kernels = Kernels::new(self, cpu, saved.inputs, Pass::Backward);
         let (starts, len) = kernels.sums();
-        let pass = Backward {
-            graph: self,
-            places: self.places().0,
-            lens: self.node_lens(),
-            output_starts: self.output_starts(),
-            needs: self.needs(grads.iter().map(Option::is_some)),
-            kernels,
-            sums: starts,
-        };
+        let needs = self.needs(grads.iter().map(Option::is_some));
+        let pass = Backward::new(self, self.node_lens(), needs, kernels, starts);
         let per_part = Cpu::part_len(self.n);
         let mut sums = cpu.alloc(self.n.div_ceil(per_part) * len);
         let mut slices = sums.chunks_mut(len.max(1));
@@ -221,266 +226,5 @@ impl Operator<Cpu> for PerItem {
         sum_parts(&mut sums, len);
         pass.finish(&sums[..len], grads);
         cpu.recycle(sums);
-    }
-}
-
-/// A backward pass over the graph.
-struct Backward<'a> {
-    graph: &'a PerItem,
-    places: Vec<Place>,
-    lens: Vec<usize>,
-    output_starts: Vec<usize>,
-    /// Which inputs and nodes need a gradient.
-    needs: Vec<bool>,
-    kernels: Kernels<'a>,
-    /// Where each kernel's sums start.
-    sums: Vec<usize>,
-}
-
-/// Consecutive items of one part, each with the gradients of its own inputs.
-struct Part<'a> {
-    first: usize,
-    gradients: Vec<Vec<Option<&'a mut [f32]>>>,
-}
-
-impl Backward<'_> {
-    /// Divides the gradients of the items' inputs.
-    fn parts<'g>(&self, grads: &'g mut [Option<Vec<f32>>]) -> Vec<Part<'g>> {
-        let graph = self.graph;
-        let mut gradients: Vec<Vec<Option<&mut [f32]>>> = (0..graph.n)
-            .map(|_| graph.inputs.iter().map(|_| None).collect())
-            .collect();
-        for (k, (input, grad)) in graph.inputs.iter().zip(grads).enumerate() {
-            if let (Input::Item(len), Some(grad)) = (input, grad) {
-                for (gradients, slice) in gradients.iter_mut().zip(items(grad, *len)) {
-                    gradients[k] = Some(slice);
-                }
-            }
-        }
-        let per_part = Cpu::part_len(graph.n);
-        let mut parts = Vec::new();
-        while !gradients.is_empty() {
-            let rest = gradients.split_off(per_part.min(gradients.len()));
-            parts.push(Part {
-                first: parts.len() * per_part,
-                gradients: std::mem::replace(&mut gradients, rest),
-            });
-        }
-        parts
-    }
-
-    fn part(&self, saved: &Saved<'_, Cpu>, part: Part<'_>, sums: &mut [f32]) {
-        for (k, gradients) in part.gradients.into_iter().enumerate() {
-            self.item(saved, part.first + k, gradients, sums);
-        }
-    }
-
-    /// The backward pass of one item.
-    fn item(
-        &self,
-        saved: &Saved<'_, Cpu>,
-        item: usize,
-        gradients: Vec<Option<&mut [f32]>>,
-        sums: &mut [f32],
-    ) {
-        let longest = self.lens.iter().copied().max().unwrap_or_default();
-        let longest = gradients
-            .iter()
-            .flatten()
-            .map(|g| g.len())
-            .fold(longest, usize::max);
-        let again = self.places.iter().zip(&self.lens);
-        let again: usize = again
-            .filter(|(p, _)| **p == Place::Again)
-            .map(|(_, len)| len)
-            .sum();
-        // Every node's gradient, and one that is added to another.
-        let room = again + (self.lens.len() + 1) * longest;
-        with_scratch(room, |scratch| {
-            let mut rest = &mut *scratch;
-            let values = self.values(saved, item, &mut rest);
-            let mut gradients: Vec<Option<&mut [f32]>> = gradients;
-            let inputs = gradients.len();
-            let mut written = vec![false; inputs];
-            gradients.extend(self.lens.iter().map(|_| None));
-            written.extend(self.lens.iter().map(|_| false));
-            let mut slots = Slots {
-                free: Vec::new(),
-                rest,
-            };
-            for node in (0..self.lens.len()).rev() {
-                let own = gradients[inputs + node].take();
-                let outer = self.output_gradient(saved, item, node);
-                let grad: &[f32] = match (&own, outer) {
-                    (None, None) => continue,
-                    (Some(own), None) => own,
-                    (None, Some(outer)) => outer,
-                    (Some(_), Some(_)) => unreachable!("an output is read inside the graph"),
-                };
-                if self.needs[inputs + node] {
-                    let step = Step {
-                        values: &values,
-                        grad,
-                        written: &mut written,
-                    };
-                    self.node(node, step, &mut gradients, &mut slots, sums);
-                }
-                slots.free.extend(own);
-            }
-            for (gradient, _) in gradients
-                .iter_mut()
-                .zip(written)
-                .take(inputs)
-                .filter(|g| !g.1)
-            {
-                if let Some(gradient) = gradient {
-                    gradient.fill(0.0);
-                }
-            }
-        });
-    }
-
-    /// Values of inputs and nodes, as far as the backward pass reads them.
-    fn values<'v>(
-        &self,
-        saved: &'v Saved<'_, Cpu>,
-        item: usize,
-        rest: &mut &'v mut [f32],
-    ) -> Vec<&'v [f32]> {
-        let mut values = self.graph.item_values(saved.inputs, item);
-        for (node, place) in self.places.iter().enumerate() {
-            let len = self.lens[node];
-            values.push(match *place {
-                Place::Nowhere => &[],
-                Place::Kept(start) => &saved.kept[start + item * len..][..len],
-                Place::Output(k) => &saved.output[self.output_starts[k] + item * len..][..len],
-                Place::Again => {
-                    let out = take(rest, len);
-                    self.graph.run_node(&self.kernels, node, &values, out);
-                    out
-                }
-            });
-        }
-        values
-    }
-
-    /// Gradient of the loss by the node as an output of the graph.
-    fn output_gradient<'v>(
-        &self,
-        saved: &Saved<'v, Cpu>,
-        item: usize,
-        node: usize,
-    ) -> Option<&'v [f32]> {
-        let Place::Output(k) = self.places[node] else {
-            return None;
-        };
-        let len = self.lens[node];
-        Some(&saved.grad[self.output_starts[k] + item * len..][..len])
-    }
-
-    /// The backward pass of one node of one item.
-    fn node<'s>(
-        &self,
-        node: usize,
-        step: Step<'_>,
-        gradients: &mut [Option<&'s mut [f32]>],
-        slots: &mut Slots<'s>,
-        sums: &mut [f32],
-    ) {
-        let (inputs, shared) = self.graph.split_inputs(node);
-        let Step {
-            values,
-            grad,
-            written,
-        } = step;
-        let read: Vec<&[f32]> = inputs.iter().map(|id| values[id.0]).collect();
-        let mut targets: Vec<Option<&'s mut [f32]>> = inputs
-            .iter()
-            .map(|id| {
-                if !self.needs[id.0] {
-                    return None;
-                }
-                let own = if written[id.0] {
-                    None
-                } else {
-                    gradients[id.0].take()
-                };
-                Some(own.unwrap_or_else(|| slots.take(self.graph.len_of(*id))))
-            })
-            .collect();
-        let number = self.kernels.number[node];
-        let kernel = self.kernels.of(node);
-        let wanted = shared.iter().any(|id| self.needs[id.0]);
-        let sums = if wanted {
-            &mut sums[self.sums[number]..][..kernel.sums_len()]
-        } else {
-            &mut []
-        };
-        let saved = ItemSaved {
-            inputs: &read,
-            output: values[self.graph.inputs.len() + node],
-            grad,
-        };
-        let mut borrowed: Vec<Option<&mut [f32]>> =
-            targets.iter_mut().map(|t| t.as_deref_mut()).collect();
-        kernel.backward(&saved, &mut borrowed, sums);
-        for (id, target) in inputs.iter().zip(targets) {
-            let Some(target) = target else { continue };
-            if let (true, Some(sum)) = (written[id.0], &mut gradients[id.0]) {
-                for (s, t) in sum.iter_mut().zip(target.iter()) {
-                    *s += t;
-                }
-                slots.free.push(target);
-            } else {
-                gradients[id.0] = Some(target);
-                written[id.0] = true;
-            }
-        }
-    }
-
-    /// Turns the sums over all items into the gradients of the shared inputs.
-    fn finish(&self, sums: &[f32], grads: &mut [Option<Vec<f32>>]) {
-        let mut targets: Vec<Option<&mut [f32]>> =
-            grads.iter_mut().map(|g| g.as_deref_mut()).collect();
-        for (target, input) in targets.iter_mut().zip(&self.graph.inputs) {
-            if let (Some(target), Input::Shared(_)) = (target, input) {
-                target.fill(0.0);
-            }
-        }
-        for (number, kernel) in self.kernels.kernels.iter().enumerate() {
-            let shared = self.graph.split_inputs(self.kernels.first[number]).1;
-            let mut own: Vec<Option<&mut [f32]>> =
-                shared.iter().map(|id| targets[id.0].take()).collect();
-            if own.iter().any(Option::is_some) {
-                let sums = &sums[self.sums[number]..][..kernel.sums_len()];
-                kernel.finish(sums, &mut own);
-            }
-            for (id, own) in shared.iter().zip(own) {
-                targets[id.0] = own;
-            }
-        }
-    }
-}
-
-/// What the backward pass of a node reads, and which gradients were written before.
-struct Step<'a> {
-    values: &'a [&'a [f32]],
-    grad: &'a [f32],
-    written: &'a mut [bool],
-}
-
-/// Scratch for gradients; the one freed last is used first, while it is in the cache.
-struct Slots<'s> {
-    free: Vec<&'s mut [f32]>,
-    rest: &'s mut [f32],
-}
-
-impl<'s> Slots<'s> {
-    fn take(&mut self, len: usize) -> &'s mut [f32] {
-        let position = self.free.iter().rposition(|slot| slot.len() == len);
-        match position {
-            Some(at) => self.free.remove(at),
-            None => take(&mut self.rest, len),
-        }
     }
 }

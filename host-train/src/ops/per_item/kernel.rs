@@ -31,6 +31,17 @@ pub(crate) trait ItemKernel: Send + Sync {
     fn finish(&self, _sums: &[f32], _shared: &mut [Option<&mut [f32]>]) {}
 }
 
+/// What kernels are prepared for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// Forward, with enough items to keep all workers busy.
+    Forward,
+    /// Forward with few items: each may be divided among workers.
+    ForwardFew,
+    /// Backward, and forward again.
+    Backward,
+}
+
 /// An operator that can run item by item; its geometry is that of one item.
 pub(crate) trait Itemwise {
     /// Inputs that every item has its own of; they come first, shared ones follow.
@@ -49,12 +60,12 @@ pub(crate) trait Itemwise {
         true
     }
 
-    /// Prepares the kernels, for backward passes too where `backward`.
+    /// Prepares the kernels.
     fn prepare<'a>(
         &self,
         cpu: &'a Cpu,
         shared: &[&'a [f32]],
-        backward: bool,
+        pass: Pass,
     ) -> Box<dyn ItemKernel + 'a>;
 }
 

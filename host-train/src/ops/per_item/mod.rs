@@ -4,6 +4,7 @@
 //! Here every item passes through the whole graph before the next one starts, forward and backward:
 //! only what the backward pass cannot cheaply compute again is written to memory.
 
+mod backward;
 mod cpu;
 mod graph;
 pub(crate) mod kernel;

@@ -3,7 +3,7 @@
 use super::SoftThreshold;
 use crate::backend::cpu::Cpu;
 use crate::backend::cpu::arch::Isa;
-use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise};
+use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise, Pass};
 use crate::ops::{Operator, Saved};
 
 /// -1, 0 or 1: unlike `signum`, zero at zero, which matters once θ is negative.
@@ -103,7 +103,7 @@ impl Itemwise for SoftThreshold {
         true
     }
 
-    fn prepare<'a>(&self, cpu: &'a Cpu, shared: &[&'a [f32]], _: bool) -> Box<dyn ItemKernel + 'a> {
+    fn prepare<'a>(&self, cpu: &'a Cpu, shared: &[&'a [f32]], _: Pass) -> Box<dyn ItemKernel + 'a> {
         Box::new(Item {
             isa: cpu.isa(),
             theta: shared[0][0],

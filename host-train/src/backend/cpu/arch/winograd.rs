@@ -127,6 +127,7 @@ unsafe fn input_row<V: Vector>(
     }
 }
 
+#[allow(clippy::needless_range_loop, reason = "a row runs across the columns")]
 #[inline(always)]
 unsafe fn input_tile<V: Vector>(read: impl Fn(usize, usize) -> V, out: *mut f32, point: usize) {
     // SAFETY: the caller's `read` stays inside the map and `out` has room for every point.
@@ -181,6 +182,7 @@ pub fn transform_kernel(isa: Isa, g: &[f32], tiles: Tiles, out: &mut [f32], poin
     dispatch!(isa, kernel_tiles [] [] (g: *const f32, tiles: Tiles, out: *mut f32, point: usize));
 }
 
+#[allow(clippy::needless_range_loop, reason = "a row runs across the columns")]
 #[inline(always)]
 unsafe fn kernel_tiles<V: Vector>(g: *const f32, tiles: Tiles, out: *mut f32, point: usize) {
     for tile in 0..tiles.count {
@@ -256,6 +258,7 @@ pub fn transform_output(
     ));
 }
 
+#[allow(clippy::needless_range_loop, reason = "a row runs across the columns")]
 #[inline(always)]
 unsafe fn output_tiles<V: Vector>(
     m: *const f32,
