@@ -1,5 +1,7 @@
 //! Weights in the order in which the vector kernels read them.
 
+use rayon::prelude::*;
+
 use super::arch::{Gradient, Isa, Layer, Rows, Window, forward, weight_gradient};
 use super::with_scratch;
 
@@ -181,15 +183,21 @@ impl Packed {
     }
 }
 
+/// Values summed up by one task.
+const SLICE: usize = 1 << 12;
+
 /// Adds all parts of length `len` to the first one, in order.
 pub(crate) fn sum_parts(partial: &mut [f32], len: usize) {
     if len == 0 {
         return;
     }
     let (total, rest) = partial.split_at_mut(len);
-    for part in rest.chunks_exact(len) {
-        for (t, p) in total.iter_mut().zip(part) {
-            *t += p;
+    let slices = total.par_chunks_mut(SLICE).enumerate();
+    slices.for_each(|(k, total)| {
+        for part in rest.chunks_exact(len) {
+            for (t, p) in total.iter_mut().zip(&part[k * SLICE..]) {
+                *t += p;
+            }
         }
-    }
+    });
 }

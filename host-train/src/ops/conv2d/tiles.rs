@@ -210,9 +210,9 @@ impl Convolution<'_> {
 pub(super) struct ByTiles<'a> {
     op: Conv2d,
     cpu: &'a Cpu,
-    /// `(25, in, padded out)`.
+    /// `(25, in, padded out)`; empty in backward passes.
     kernels: Vec<f32>,
-    /// Of the mirrored kernels, `(25, padded out, in)`; empty unless there are backward passes.
+    /// Of the mirrored kernels, `(25, padded out, in)`; empty in forward passes.
     transposed: Vec<f32>,
     /// Padded.
     bias: Vec<f32>,
@@ -230,18 +230,19 @@ impl<'a> ByTiles<'a> {
     /// Transforms kernels `w (out, c, 3, 3)`; `bias` is empty where there is none.
     pub(super) fn new(op: Conv2d, cpu: &'a Cpu, w: &[f32], bias: &[f32], pass: Pass) -> Self {
         let (c, out) = (op.input.c, padded(op.out_channels));
-        let kernels = op.kernels(cpu, (c, out), |taps| {
-            op.for_each_weight(|tap, c_in, o, at| taps[(tap * c + c_in) * out + o] = w[at]);
-        });
-        let transposed = if pass == Pass::Backward {
-            op.kernels(cpu, (out, c), |taps| {
+        // Too dear to run again, such a convolution needs one direction per pass.
+        let (mut kernels, mut transposed) = (Vec::new(), Vec::new());
+        if pass == Pass::Backward {
+            transposed = op.kernels(cpu, (out, c), |taps| {
                 op.for_each_weight(|tap, c_in, o, at| {
                     taps[((TAPS - 1 - tap) * out + o) * c + c_in] = w[at];
                 });
-            })
+            });
         } else {
-            Vec::new()
-        };
+            kernels = op.kernels(cpu, (c, out), |taps| {
+                op.for_each_weight(|tap, c_in, o, at| taps[(tap * c + c_in) * out + o] = w[at]);
+            });
+        }
         let mut padded_bias = vec![0.0; out];
         padded_bias[..bias.len()].copy_from_slice(bias);
         Self {

@@ -38,7 +38,7 @@ pub(crate) enum Pass {
     Forward,
     /// Forward with few items: each may be divided among workers.
     ForwardFew,
-    /// Backward, and forward again.
+    /// Backward, and forward again where [`Itemwise::is_cheap`].
     Backward,
 }
 

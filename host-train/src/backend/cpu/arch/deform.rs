@@ -204,28 +204,30 @@ unsafe fn adjoint_all<V: Vector, const N: usize>(io: &Adjoint, taps: &[Tap], dp:
                 *dp = [0.0; 2];
                 continue;
             }
-            let weights = tap.weights();
             let dcol = io.dcol.add(t * io.channels);
-            let mut value = [V::splat(0.0); N];
-            let mut products = [0.0; 4];
-            for (k, corner) in io.corners().into_iter().enumerate() {
-                let at = tap.index as usize + corner;
-                let weight = V::splat(weights[k]);
-                let mut product = V::splat(0.0);
-                for (n, v) in value.iter_mut().enumerate() {
-                    let x = V::load(io.x.add(at + n * V::LANES));
-                    let g = V::load(dcol.add(n * V::LANES));
-                    let dx = io.dx.add(at + n * V::LANES);
-                    *v = x.mul_add(weight, *v);
-                    product = x.mul_add(g, product);
-                    g.mul_add(weight, V::load(dx)).store(dx);
+            let weights = tap.weights().map(|w| V::splat(w));
+            let (down, right) = (V::splat(tap.row), V::splat(tap.column));
+            let (mut by_row, mut by_column) = (V::splat(0.0), V::splat(0.0));
+            for n in 0..N {
+                let lane = n * V::LANES;
+                let at = |corner: usize| tap.index as usize + io.corners()[corner] + lane;
+                let read = |corner: usize| V::load(io.x.add(at(corner)));
+                let x = [read(0), read(1), read(2), read(3)];
+                let g = V::load(dcol.add(lane));
+                for (corner, weight) in weights.iter().enumerate() {
+                    let dx = io.dx.add(at(corner));
+                    g.mul_add(*weight, V::load(dx)).store(dx);
                 }
-                products[k] = product.sum();
+                // Along the upper and the lower edge, then between them; and down both sides.
+                let (upper, lower) = (x[1].sub(x[0]), x[3].sub(x[2]));
+                let (left, far) = (x[2].sub(x[0]), x[3].sub(x[1]));
+                by_column = g.mul_add(lower.sub(upper).mul_add(down, upper), by_column);
+                by_row = g.mul_add(far.sub(left).mul_add(right, left), by_row);
+                let value = x[1].mul_add(weights[1], x[0].mul(weights[0]));
+                let value = x[3].mul_add(weights[3], x[2].mul_add(weights[2], value));
+                value.store(col.add(lane));
             }
-            for (n, v) in value.iter().enumerate() {
-                v.store(col.add(n * V::LANES));
-            }
-            *dp = position_gradient(tap, products);
+            *dp = [by_row.sum(), by_column.sum()];
         }
     }
 }
