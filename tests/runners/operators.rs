@@ -6,6 +6,7 @@
 
 use std::sync::OnceLock;
 
+use derefnet::backend::Backend;
 use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cpu::arch::Isa;
 use derefnet_tests::cases::check::Expected;
@@ -21,9 +22,9 @@ fn cpus() -> &'static [Cpu] {
     })
 }
 
-fn random() -> ProptestConfig {
+fn random(cases: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: CASES,
+        cases,
         // A failure becomes a named case, not an opaque seed in a file.
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -42,12 +43,12 @@ fn check(case: &dyn Case, work: usize) -> Result<(usize, usize), String> {
 }
 
 macro_rules! operators {
-    ($($name:ident)*) => {$(
+    ($cases:expr; $($name:ident)*) => {$(
         mod $name {
             use super::*;
 
             proptest! {
-                #![proptest_config(random())]
+                #![proptest_config(random($cases))]
 
                 #[test]
                 fn random_problems(problem in cases::$name::problems()) {
@@ -73,6 +74,7 @@ macro_rules! operators {
 }
 
 operators!(
+    CASES;
     arithmetic
     channel_stats
     concat
@@ -86,11 +88,21 @@ operators!(
     time_code
 );
 
+operators!(cases::per_item::CASES; per_item);
+
+#[test]
+fn per_item_costs_are_those_of_its_nodes() {
+    for (name, problem) in cases::per_item::named() {
+        let kernels = cpus()[0].kernels(problem.op());
+        assert_eq!(kernels.multiply_adds(), problem.work() as u64, "{name}");
+    }
+}
+
 mod adam {
     use super::*;
 
     proptest! {
-        #![proptest_config(random())]
+        #![proptest_config(random(CASES))]
 
         #[test]
         fn random_problems(problem in cases::adam::problems()) {

@@ -97,15 +97,22 @@ impl PerItem {
         Id(self.inputs.len() - 1)
     }
 
-    /// Adds an operator; its geometry is that of one item.
+    /// Adds an operator; its geometry is that of one item. Its first inputs belong to items, the
+    /// others are shared, as the operator has it.
     ///
     /// # Panics
-    /// If the operator cannot stand in such a graph, or an input comes twice.
+    /// If the operator cannot stand in such a graph, or an input comes twice, is an output, or is
+    /// shared where items need their own, or the other way round.
     pub fn apply(&mut self, op: impl Into<Op>, inputs: &[Id]) -> Id {
         let op = op.into();
-        assert!(kernel::itemwise(&op).is_some(), "{op:?} inside a graph");
-        let twice = (1..inputs.len()).any(|i| inputs[..i].contains(&inputs[i]));
-        assert!(!twice, "an input comes twice");
+        let own = kernel::itemwise(&op).map(kernel::Itemwise::item_inputs);
+        let own = own.unwrap_or_else(|| panic!("{op:?} inside a graph"));
+        for (k, id) in inputs.iter().enumerate() {
+            let shared = matches!(self.inputs.get(id.0), Some(Input::Shared(_)));
+            assert!(shared == (k >= own), "input {k} of {op:?}");
+            assert!(!inputs[..k].contains(id), "an input comes twice");
+            assert!(!self.outputs.contains(id), "outputs are not read again");
+        }
         self.nodes.push(Node {
             op,
             inputs: inputs.to_vec(),
@@ -116,9 +123,10 @@ impl PerItem {
     /// Declares the result of an operator as the next output.
     ///
     /// # Panics
-    /// If `id` is an input or an output already.
+    /// If `id` is an input, an output already, or read by another operator.
     pub fn output(&mut self, id: Id) {
-        assert!(id.0 >= self.inputs.len() && !self.outputs.contains(&id));
+        let read = self.nodes.iter().any(|node| node.inputs.contains(&id));
+        assert!(id.0 >= self.inputs.len() && !self.outputs.contains(&id) && !read);
         self.outputs.push(id);
     }
 }
