@@ -1,5 +1,6 @@
 //! `derefnet train`: trains a network, resuming exactly.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -100,6 +101,9 @@ pub fn run(args: &TrainArgs, common: &Common) -> Result<()> {
                     ", step {step}: CSO-mAP {:.2} AP25 {:.2}",
                     report.cso_map, report.ap25
                 );
+            }
+            Event::Dead(stages) => {
+                let _ = write!(validated, ", dead stages {stages:?}");
             }
         }
         interrupt::check()

@@ -15,6 +15,9 @@ use crate::tensor::Shape;
 /// Frames per trajectory by which the position code divides.
 const TIME_UNIT: f32 = 20.0;
 
+/// Largest value of a dead stage, in units of the intensity scale.
+const DEAD: f32 = 1e-6;
+
 /// A batch of trajectories of equal length.
 #[derive(Clone, Debug)]
 pub struct Frames {
@@ -261,6 +264,20 @@ impl DeRefNet {
             h = out;
         }
         graph
+    }
+
+    /// Stages, from 0, whose output is nowhere above a millionth on `counts (frames, 121)`: their
+    /// ReLUs died in training, and nothing of the stages before reaches the answer.
+    pub fn dead_stages<B: Backend>(&self, backend: &B, counts: &[f32]) -> Vec<usize> {
+        let tensors = self.parameters.tensors.iter();
+        let values: Vec<B::Buffer> = tensors.map(|t| backend.upload(&t.values)).collect();
+        let mut tape = Tape::new(backend);
+        let leaves = Self::leaves(&mut tape, &values, false);
+        let graph = self.unfold(backend, &mut tape, &leaves, counts, false);
+        let is_dead = |&stage: &Var| tape.download(stage).iter().all(|v| v.abs() < DEAD);
+        let stages = graph.stages.iter().enumerate();
+        let dead = stages.filter(|(_, stage)| is_dead(stage));
+        dead.map(|(k, _)| k).collect()
     }
 
     /// Records the gates of the position code, `(times, 1089)`, for trajectories of `length`

@@ -6,6 +6,7 @@ mod checkpoint;
 pub mod config;
 mod events;
 pub mod journal;
+mod keep;
 pub mod loss;
 pub mod run;
 mod source;

@@ -5,20 +5,19 @@
 //! schedule and checkpoints depend on step numbers alone, so a resumed run ends in the same bits as
 //! an uninterrupted one, on processors with the same vector instructions.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::adam::clip;
 use super::checkpoint::{Best, Checkpoint};
-use super::journal::{Journal, LogRow, ValidationRow};
+use super::journal::{Journal, LogRow};
 use super::source::Source;
 use super::{Adam, Losses, TrainConfig, average, start};
 use crate::autograd::Tape;
 use crate::backend::cpu::Cpu;
-use crate::eval::metric::{Report, evaluate};
-use crate::eval::network::{Inference, batch, centres, grid_results};
-use crate::model::{DeRefNet, Provenance};
+use crate::eval::metric::Report;
+use crate::eval::network::{batch, centres};
+use crate::model::DeRefNet;
 use crate::scene::Trajectory;
 use crate::scene::label::label_map;
 use crate::{Error, Result, atomic};
@@ -45,14 +44,14 @@ pub struct StepLosses {
 
 /// A run in progress.
 pub struct Run {
-    folder: PathBuf,
-    state: Checkpoint,
-    source: Source,
-    backend: Cpu,
-    values: Vec<Vec<f32>>,
-    rates: Vec<f32>,
-    journal: Journal,
-    validation: Vec<Trajectory>,
+    pub(super) folder: PathBuf,
+    pub(super) state: Checkpoint,
+    pub(super) source: Source,
+    pub(super) backend: Cpu,
+    pub(super) values: Vec<Vec<f32>>,
+    pub(super) rates: Vec<f32>,
+    pub(super) journal: Journal,
+    pub(super) validation: Vec<Trajectory>,
 }
 
 /// Why the loop stopped.
@@ -70,6 +69,8 @@ pub enum Event<'a> {
     Step(u64, &'a StepLosses),
     /// A validation is done.
     Validated(u64, &'a Report),
+    /// These stages are dead; see [`DeRefNet::dead_stages`].
+    Dead(&'a [usize]),
 }
 
 impl Run {
@@ -227,6 +228,10 @@ impl Run {
             {
                 let report = self.validate()?;
                 seen = watch(Event::Validated(step, &report));
+                let dead = self.dead_stages();
+                if !dead.is_empty() {
+                    seen = seen.and_then(|()| watch(Event::Dead(&dead)));
+                }
             }
             let over = time.is_some_and(|limit| started.elapsed() >= limit);
             if step.is_multiple_of(self.state.config.checkpoint_every) || over {
@@ -245,12 +250,6 @@ impl Run {
         self.save()?;
         self.save_last()?;
         Ok(Stop::Finished)
-    }
-
-    /// Saves the present model, from which another run may start.
-    fn save_last(&self) -> Result<()> {
-        let path = self.folder.join(LAST);
-        self.model().save(&path, &self.provenance(), false)
     }
 
     fn rate(&self, step: u64) -> f32 {
@@ -319,82 +318,6 @@ impl Run {
         let report = self.validate()?;
         self.save()?;
         Ok(report)
-    }
-
-    /// Evaluates the present weights on the validation split and keeps them if they are the best.
-    fn validate(&mut self) -> Result<Report> {
-        self.refresh();
-        let model = self.model();
-        let inference = Inference::new(&model, &self.backend);
-        let results = grid_results(&inference, &self.validation, || Ok(()))?;
-        let report = evaluate(&results)?;
-        let found = Best {
-            step: self.state.step,
-            cso_map: report.cso_map,
-            ap25: report.ap25,
-        };
-        self.journal
-            .validation(&ValidationRow::new(self.state.step, &report));
-        if self
-            .state
-            .best
-            .is_none_or(|best| found.score() > best.score())
-        {
-            self.state.best = Some(found);
-            let provenance = Provenance {
-                validation: Some([found.cso_map, found.ap25]),
-                ..self.provenance()
-            };
-            self.model()
-                .save(&self.folder.join(BEST), &provenance, false)?;
-        }
-        Ok(report)
-    }
-
-    fn provenance(&self) -> Provenance {
-        let config = &self.state.config;
-        Provenance {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            data_version: self.source.version(),
-            seed: config.seed,
-            steps: self.state.step,
-            trajectories: self.state.step * config.batch as u64,
-            noise: self.source.is_generated().then_some(config.scene.noise),
-            validation: None,
-            start: self.state.start.clone().map(Box::new),
-        }
-    }
-
-    /// The model to validate and to keep: the network, with averaged weights if there are any.
-    fn model(&self) -> Cow<'_, DeRefNet> {
-        let Some(average) = &self.state.average else {
-            return Cow::Borrowed(&self.state.network);
-        };
-        let mut model = self.state.network.clone();
-        for (tensor, values) in model.parameters.tensors.iter_mut().zip(average) {
-            tensor.values.copy_from_slice(values);
-        }
-        Cow::Owned(model)
-    }
-
-    /// Copies the trained values into the network.
-    fn refresh(&mut self) {
-        for (tensor, values) in self
-            .state
-            .network
-            .parameters
-            .tensors
-            .iter_mut()
-            .zip(&self.values)
-        {
-            tensor.values.copy_from_slice(values);
-        }
-    }
-
-    fn save(&mut self) -> Result<()> {
-        self.refresh();
-        self.journal.write()?;
-        self.state.save(&self.folder.join(CHECKPOINT))
     }
 }
 

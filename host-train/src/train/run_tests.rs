@@ -276,3 +276,18 @@ fn a_run_starts_from_a_model_of_its_sizes() {
     );
     assert!(!third.exists());
 }
+
+#[test]
+fn dead_stages_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = tiny();
+    config.model.stages = 2;
+    let source = generated(&config);
+    let mut run = Run::create(folder.path(), config, source, None).unwrap();
+    assert!(run.dead_stages().is_empty());
+    let mut names = run.state.network.parameters.tensors.iter();
+    let at = names.position(|t| t.name == "fcs.1.conv2_backward");
+    run.values[at.unwrap()].fill(0.0);
+    run.refresh();
+    assert_eq!(run.dead_stages(), [1]);
+}

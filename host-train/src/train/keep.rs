@@ -1,0 +1,101 @@
+//! What a run validates and keeps.
+
+use std::borrow::Cow;
+
+use super::checkpoint::Best;
+use super::journal::ValidationRow;
+use super::run::{BEST, CHECKPOINT, LAST, Run};
+use crate::Result;
+use crate::eval::metric::{Report, evaluate};
+use crate::eval::network::{Inference, batch, grid_results};
+use crate::model::{DeRefNet, Provenance};
+
+impl Run {
+    /// Saves the present model, from which another run may start.
+    pub(super) fn save_last(&self) -> Result<()> {
+        let path = self.folder.join(LAST);
+        self.model().save(&path, &self.provenance(), false)
+    }
+
+    /// Dead stages on the first validation trajectory.
+    pub(super) fn dead_stages(&self) -> Vec<usize> {
+        let frames = batch(self.validation.first());
+        self.model().dead_stages(&self.backend, &frames.counts)
+    }
+
+    /// Evaluates the present weights on the validation split and keeps them if they are the best.
+    pub(super) fn validate(&mut self) -> Result<Report> {
+        self.refresh();
+        let model = self.model();
+        let inference = Inference::new(&model, &self.backend);
+        let results = grid_results(&inference, &self.validation, || Ok(()))?;
+        let report = evaluate(&results)?;
+        let found = Best {
+            step: self.state.step,
+            cso_map: report.cso_map,
+            ap25: report.ap25,
+        };
+        self.journal
+            .validation(&ValidationRow::new(self.state.step, &report));
+        if self
+            .state
+            .best
+            .is_none_or(|best| found.score() > best.score())
+        {
+            self.state.best = Some(found);
+            let provenance = Provenance {
+                validation: Some([found.cso_map, found.ap25]),
+                ..self.provenance()
+            };
+            self.model()
+                .save(&self.folder.join(BEST), &provenance, false)?;
+        }
+        Ok(report)
+    }
+
+    pub(super) fn provenance(&self) -> Provenance {
+        let config = &self.state.config;
+        Provenance {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            data_version: self.source.version(),
+            seed: config.seed,
+            steps: self.state.step,
+            trajectories: self.state.step * config.batch as u64,
+            noise: self.source.is_generated().then_some(config.scene.noise),
+            validation: None,
+            start: self.state.start.clone().map(Box::new),
+        }
+    }
+
+    /// The model to validate and to keep: the network, with averaged weights if there are any.
+    pub(super) fn model(&self) -> Cow<'_, DeRefNet> {
+        let Some(average) = &self.state.average else {
+            return Cow::Borrowed(&self.state.network);
+        };
+        let mut model = self.state.network.clone();
+        for (tensor, values) in model.parameters.tensors.iter_mut().zip(average) {
+            tensor.values.copy_from_slice(values);
+        }
+        Cow::Owned(model)
+    }
+
+    /// Copies the trained values into the network.
+    pub(super) fn refresh(&mut self) {
+        for (tensor, values) in self
+            .state
+            .network
+            .parameters
+            .tensors
+            .iter_mut()
+            .zip(&self.values)
+        {
+            tensor.values.copy_from_slice(values);
+        }
+    }
+
+    pub(super) fn save(&mut self) -> Result<()> {
+        self.refresh();
+        self.journal.write()?;
+        self.state.save(&self.folder.join(CHECKPOINT))
+    }
+}
