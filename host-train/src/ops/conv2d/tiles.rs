@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::{Activation, Conv2d};
 use crate::backend::Backend;
 use crate::backend::cpu::arch::Isa;
+use crate::backend::cpu::arch::products::{Products, multiply, multiply_transposed};
 use crate::backend::cpu::arch::winograd::{
-    GRAIN, POINTS, Products, TILE, Tiles, multiply, multiply_transposed, transform_input,
-    transform_kernel, transform_output,
+    GRAIN, POINTS, TILE, Tiles, transform_input, transform_kernel, transform_output,
 };
 use crate::backend::cpu::{Cpu, with_scratch};
 use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Pass};

@@ -9,6 +9,7 @@ mod deform;
 mod forward;
 mod gradient;
 mod peak;
+pub mod products;
 mod vector;
 pub mod winograd;
 
