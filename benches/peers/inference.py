@@ -18,10 +18,8 @@ It needs no PyTorch:
 """
 
 import argparse
-import json
 import math
 import statistics
-import struct
 import sys
 import time
 
@@ -29,8 +27,10 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-SIDE, FRAME, STAGES, BLOCKS, C, WINDOW, CENTRE = 33, 11, 9, 5, 32, 5, 2
-CELLS = SIDE * SIDE
+import network
+from network import BLOCKS, C, CELLS, FRAME, SIDE, STAGES, WINDOW
+
+CENTRE = 2
 NEIGHBOURS = (0, 1, 3, 4)
 # `DeformConv` came with 19.
 OPSET, IR_VERSION = 19, 9
@@ -45,36 +45,10 @@ VARIANTS = [(data, threshold) for data in ("dense", "separable") for threshold i
 
 
 def shapes():
-    """Names and shapes of all parameters, as in the authors' checkpoints; row sums for the mlp."""
-    out = {}
-    for k in range(STAGES):
-        out[f"fcs.{k}.lambda_step"] = (1,)
-        out[f"fcs.{k}.soft_thr"] = (1,)
-        out[f"fcs.{k}.conv1_forward"] = (C, 1, 3, 3)
-        out[f"fcs.{k}.conv2_forward"] = (C, C, 3, 3)
-        out[f"fcs.{k}.conv1_backward"] = (C, C, 3, 3)
-        out[f"fcs.{k}.conv2_backward"] = (1, C, 3, 3)
-
-    def layer(name, shape, bias=True):
-        out[f"TDDA.{name}.weight"] = shape
-        if bias:
-            out[f"TDDA.{name}.bias"] = shape[:1]
-
-    out["TDDA.mlp.weight.rowsum"] = out["TDDA.mlp.bias"] = (CELLS,)
-    layer("feat_extract.0.conv", (C, 1, 3, 3))
-    layer("feat_aggregate.conv0_s", (C // 2, C, 1, 1))
-    layer("feat_aggregate.conv1_s", (C // 2, C, 1, 1))
-    layer("feat_aggregate.conv_squeeze", (2, 2, 3, 3))
-    for align in ("align_1", "align_2"):
-        layer(align, (C, C, 3, 3), bias=False)
-        layer(f"{align}.conv_offset", (18, C, 3, 3))
-    layer("conv", (1, C, 3, 3))
-    layer("tail_conv.0.conv", (C, WINDOW, 3, 3))
-    for block in range(BLOCKS):
-        layer(f"tail_conv.1.{block}.conv1", (C, C, 3, 3))
-        layer(f"tail_conv.1.{block}.conv2", (C, C, 3, 3))
-    layer("tail_conv.2", (1, C, 3, 3), bias=False)
-    return out
+    """Names and shapes of all parameters, with row sums for the position code's matrix."""
+    out = network.shapes()
+    del out["TDDA.mlp.weight"]
+    return out | {"TDDA.mlp.weight.rowsum": (CELLS,)}
 
 
 def draw(generator):
@@ -235,16 +209,8 @@ def session(model, threads):
 
 def read_golden(path):
     """Tensors of a safetensors file of f32."""
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        data = file.read()
-    header.pop("__metadata__", None)
-    out = {}
-    for name, entry in header.items():
-        start, end = entry["data_offsets"]
-        out[name] = np.frombuffer(data[start:end], dtype="<f4").reshape(entry["shape"])
-    return out
+    tensors = network.read_safetensors(path)
+    return {name: np.frombuffer(data, dtype="<f4").reshape(shape) for name, shape, data in tensors}
 
 
 def check(path):

@@ -11,18 +11,17 @@ either `grid_sample` or a gather of the four neighbours; `torch.compile` is used
 """
 
 import argparse
-import json
 import math
 import statistics
-import struct
 import sys
 import time
 
 import torch
 import torch.nn.functional as F
 
-SIDE, FRAME, STAGES, BLOCKS, C, FRAMES = 33, 11, 9, 5, 32, 20
-CELLS = SIDE * SIDE
+from network import BLOCKS, C, CELLS, FRAME, SIDE, STAGES, read_safetensors, shapes
+
+FRAMES = 20
 NEIGHBOURS = (-2, -1, 1, 2)
 WINDOWS = FRAMES - 4
 # Multiply-adds of the forward pass by the direct algorithm, as the Rust bench counts them.
@@ -32,39 +31,6 @@ FRAME_WORK = STAGES * STAGE + 9 * C + 2 * C * C // 2
 WINDOW = 4 * PAIR + 9 * (5 * C + 2 * BLOCKS * C * C + C)
 MULTIPLY_ADDS = CELLS * (FRAMES * FRAME_WORK + WINDOWS * WINDOW)
 FLOP = 6 * MULTIPLY_ADDS
-
-
-def shapes():
-    """Names and shapes of all parameters, as in the authors' checkpoints."""
-    out = {}
-    for k in range(STAGES):
-        out[f"fcs.{k}.lambda_step"] = (1,)
-        out[f"fcs.{k}.soft_thr"] = (1,)
-        out[f"fcs.{k}.conv1_forward"] = (C, 1, 3, 3)
-        out[f"fcs.{k}.conv2_forward"] = (C, C, 3, 3)
-        out[f"fcs.{k}.conv1_backward"] = (C, C, 3, 3)
-        out[f"fcs.{k}.conv2_backward"] = (1, C, 3, 3)
-
-    def layer(name, shape, bias=True):
-        out[f"TDDA.{name}.weight"] = shape
-        if bias:
-            out[f"TDDA.{name}.bias"] = shape[:1]
-
-    layer("mlp", (CELLS, CELLS))
-    layer("feat_extract.0.conv", (C, 1, 3, 3))
-    layer("feat_aggregate.conv0_s", (C // 2, C, 1, 1))
-    layer("feat_aggregate.conv1_s", (C // 2, C, 1, 1))
-    layer("feat_aggregate.conv_squeeze", (2, 2, 3, 3))
-    for align in ("align_1", "align_2"):
-        layer(align, (C, C, 3, 3), bias=False)
-        layer(f"{align}.conv_offset", (18, C, 3, 3))
-    layer("conv", (1, C, 3, 3))
-    layer("tail_conv.0.conv", (C, 5, 3, 3))
-    for block in range(BLOCKS):
-        layer(f"tail_conv.1.{block}.conv1", (C, C, 3, 3))
-        layer(f"tail_conv.1.{block}.conv2", (C, C, 3, 3))
-    layer("tail_conv.2", (1, C, 3, 3), bias=False)
-    return out
 
 
 def draw(generator):
@@ -226,17 +192,10 @@ class Network:
 
 def read_golden(path):
     """Tensors of a safetensors file of f32."""
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        data = bytearray(file.read())
-    header.pop("__metadata__", None)
-    out = {}
-    for name, entry in header.items():
-        start, end = entry["data_offsets"]
-        values = torch.frombuffer(data, dtype=torch.float32, offset=start, count=(end - start) // 4)
-        out[name] = values.reshape(entry["shape"]).clone()
-    return out
+    def tensor(shape, data):
+        return torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
+
+    return {name: tensor(shape, data) for name, shape, data in read_safetensors(path)}
 
 
 def check(path, sampling):
