@@ -5,8 +5,29 @@ use super::planes::Planes;
 use super::tiles::ByTiles;
 use super::{Activation, Conv2d};
 use crate::backend::cpu::Cpu;
+use crate::backend::cpu::arch::Isa;
 use crate::ops::per_item::kernel::{ItemKernel, Itemwise, Pass};
 use crate::ops::{Operator, PerItem, Saved};
+
+/// Adds the bias gradient of `dy (pixels, stride)`; only the first `db.len()` channels count.
+pub(super) fn add_bias_gradient(isa: Isa, dy: &[f32], stride: usize, db: &mut [f32]) {
+    isa.run(|| {
+        for pixel in dy.chunks_exact(stride) {
+            for (d, g) in db.iter_mut().zip(pixel) {
+                *d += g;
+            }
+        }
+    });
+}
+
+/// Adds the sums `db` to the bias's gradient, the second of the shared inputs, if it is wanted.
+pub(super) fn finish_bias(db: &[f32], shared: &mut [Option<&mut [f32]>]) {
+    if let Some(Some(target)) = shared.get_mut(1) {
+        for (t, d) in target.iter_mut().zip(db) {
+            *t += d;
+        }
+    }
+}
 
 impl Conv2d {
     pub(super) fn bias_len(&self) -> usize {

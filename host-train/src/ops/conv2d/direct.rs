@@ -3,6 +3,7 @@
 //! Each map is copied into a bordered scratch, so that the kernels know no edges; the copy of the
 //! output gradient applies the activation's derivative on the way.
 
+use super::cpu::{add_bias_gradient, finish_bias};
 use super::{Activation, Conv2d};
 use crate::backend::cpu::arch::{Isa, Rows, Window};
 use crate::backend::cpu::packed::{Packed, Packing, SLACK};
@@ -185,16 +186,10 @@ impl Direct {
     fn add_bias_gradient(&self, dy: &[f32], db: &mut [f32]) {
         let op = &self.op;
         let to = op.bordered(op.out_channels);
-        self.isa.run(|| {
-            for i in 0..op.input.h {
-                let row = &dy[to.at(i)..][..op.input.w * op.out_channels];
-                for pixel in row.chunks_exact(op.out_channels) {
-                    for (d, g) in db.iter_mut().zip(pixel) {
-                        *d += g;
-                    }
-                }
-            }
-        });
+        for i in 0..op.input.h {
+            let row = &dy[to.at(i)..][..op.input.w * op.out_channels];
+            add_bias_gradient(self.isa, row, op.out_channels, db);
+        }
     }
 }
 
@@ -243,10 +238,6 @@ impl ItemKernel for Direct {
             self.packing
                 .unpack(dw, |o, k, v| target[self.op.weight_index(o, k)] += v);
         }
-        if let Some(Some(target)) = shared.get_mut(1) {
-            for (t, d) in target.iter_mut().zip(db) {
-                *t += d;
-            }
-        }
+        finish_bias(db, shared);
     }
 }

@@ -4,6 +4,7 @@
 //! it lies. From many to one, every pixel is first multiplied by all nine taps at once, and the
 //! nine products are then added up where they belong.
 
+use super::cpu::{add_bias_gradient, finish_bias};
 use super::{Activation, Conv2d};
 use crate::backend::cpu::arch::{Isa, Rows, Window};
 use crate::backend::cpu::packed::{Packed, Packing, SLACK};
@@ -168,16 +169,6 @@ impl Planes {
         });
     }
 
-    fn add_bias_gradient(&self, dy: &[f32], db: &mut [f32]) {
-        self.isa.run(|| {
-            for pixel in dy.chunks_exact(db.len()) {
-                for (d, g) in db.iter_mut().zip(pixel) {
-                    *d += g;
-                }
-            }
-        });
-    }
-
     /// Gradients of a convolution from many channels to one.
     fn backward_to_one(&self, x: &[f32], dy: &[f32], dx: Option<&mut [f32]>, dw: &mut [f32]) {
         with_scratch(self.bordered_len(), |bordered| {
@@ -257,7 +248,7 @@ impl ItemKernel for Planes {
                 self.backward_to_many(x, dy, dx, dw);
             }
             if !db.is_empty() {
-                self.add_bias_gradient(dy, db);
+                add_bias_gradient(self.isa, dy, db.len(), db);
             }
         });
     }
@@ -276,10 +267,6 @@ impl ItemKernel for Planes {
                 target[c * TAPS + tap] += v;
             });
         }
-        if let Some(Some(target)) = shared.get_mut(1) {
-            for (t, d) in target.iter_mut().zip(db) {
-                *t += d;
-            }
-        }
+        finish_bias(db, shared);
     }
 }

@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::cpu::{add_bias_gradient, finish_bias};
 use super::{Activation, Conv2d};
 use crate::backend::Backend;
 use crate::backend::cpu::arch::Isa;
@@ -260,16 +261,6 @@ impl<'a> ByTiles<'a> {
         POINTS * self.op.input.c * padded(self.op.out_channels)
     }
 
-    fn add_bias_gradient(&self, dy: &[f32], db: &mut [f32]) {
-        self.cpu.isa().run(|| {
-            for pixel in dy.chunks_exact(padded(self.op.out_channels)) {
-                for (d, g) in db.iter_mut().zip(pixel) {
-                    *d += g;
-                }
-            }
-        });
-    }
-
     /// Gradients from that of the sum before the activation, `dy (pixels, padded out)`.
     fn gradients(&self, x: &[f32], dy: &[f32], dx: Option<&mut [f32]>, sums: &mut [f32]) {
         let (op, isa) = (&self.op, self.cpu.isa());
@@ -295,7 +286,7 @@ impl<'a> ByTiles<'a> {
         let (dw, db) = sums.split_at_mut(self.dw_len());
         op.add_kernel_gradient(isa, x, dy, dw);
         if op.bias {
-            self.add_bias_gradient(dy, db);
+            add_bias_gradient(isa, dy, padded(op.out_channels), db);
         }
     }
 }
@@ -351,10 +342,6 @@ impl ItemKernel for ByTiles<'_> {
                 });
             });
         }
-        if let Some(Some(target)) = shared.get_mut(1) {
-            for (t, d) in target.iter_mut().zip(db) {
-                *t += d;
-            }
-        }
+        finish_bias(db, shared);
     }
 }
