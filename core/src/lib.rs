@@ -1,4 +1,5 @@
-//! Heap-free core of derefnet: the physics of the sensor and the CSO-mAP metric.
+//! Heap-free core of derefnet: the physics of the sensor, off-grid localisation of point sources and
+//! the CSO-mAP metric.
 //!
 //! Everything here is `no_std`, allocates nothing, and gives the same bits on every platform:
 //! transcendental functions come from `libm`, and every reduction has a fixed order. No function
@@ -13,6 +14,7 @@
 extern crate std;
 
 pub mod error;
+pub mod locate;
 pub mod metric;
 pub mod physics;
 

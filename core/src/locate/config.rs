@@ -1,0 +1,193 @@
+//! What a [`Locator`](super::Locator) knows beforehand.
+
+use super::MAX_SOURCES;
+use crate::error::{Error, Result};
+use crate::physics::{FRAME_SIDE, Optics};
+
+/// Beliefs about sources and scene, all Gaussian; they belong into the model file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prior {
+    /// Mean intensity of a source, counts.
+    pub intensity_mean: f64,
+    /// Standard deviation of the intensities, counts; more than 0.
+    pub intensity_sigma: f64,
+    /// Standard deviation of the common velocity per axis about zero, pixels per frame; 0 holds the
+    /// sources still.
+    pub velocity_sigma: f64,
+    /// Standard deviation of the common acceleration per axis about zero, pixels per frame²; 0 makes
+    /// the motion uniform.
+    pub acceleration_sigma: f64,
+    /// Standard deviation per axis of each source's own velocity on top of the common one, pixels per
+    /// frame; 0 for none. Applies to up to 4 sources.
+    pub drift_sigma: f64,
+    /// Mean of the constant background, counts.
+    pub background_mean: f64,
+    /// Standard deviation of the background, counts; 0 fixes it at its mean.
+    pub background_sigma: f64,
+}
+
+impl Prior {
+    /// SeqCSIST §3: intensities uniform in 220..=250 counts (the Gaussian has the same mean and
+    /// variance), no background; motion as measured on the generated training split.
+    pub const SEQ_CSIST: Self = Self {
+        intensity_mean: 235.0,
+        intensity_sigma: 8.66,
+        velocity_sigma: 0.05,
+        acceleration_sigma: 0.003,
+        drift_sigma: 0.001,
+        background_mean: 0.0,
+        background_sigma: 0.0,
+    };
+}
+
+/// Standard deviation of the Gaussian noise before rounding to integers, which adds 1/12 to its
+/// variance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Noise {
+    /// Known, counts.
+    Known(f64),
+    /// Estimated for every window: from its dark pixels, then from the residuals of the fit.
+    Estimated,
+}
+
+/// Everything that a fit depends on beside its input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LocateConfig {
+    /// Sensor; its side must be 11 pixels.
+    pub optics: Optics,
+    /// Beliefs about the scene.
+    pub prior: Prior,
+    /// Noise of a pixel.
+    pub noise: Noise,
+    /// Fewest and most targets; within 1..=8.
+    pub counts: [usize; 2],
+    /// Counts whose total flux is this much less likely than the best one's are not tried, in units
+    /// of the log posterior.
+    pub flux_margin: f64,
+    /// Model evaluations per start before the starts of a count are compared; 1 or more.
+    pub coarse_evaluations: u32,
+    /// Model evaluations of a descent at most; 1 or more.
+    pub fine_evaluations: u32,
+    /// A descent ends when its next step is expected to gain less, in units of the log posterior:
+    /// `ε` leaves positions `√(2ε)` standard deviations from the maximum.
+    pub tolerance: f64,
+}
+
+impl LocateConfig {
+    /// SeqCSIST: 1 to 4 targets, noise estimated.
+    pub const SEQ_CSIST: Self = Self {
+        optics: Optics::SEQ_CSIST,
+        prior: Prior::SEQ_CSIST,
+        noise: Noise::Estimated,
+        counts: [1, 4],
+        flux_margin: 20.0,
+        coarse_evaluations: 5,
+        fine_evaluations: 40,
+        tolerance: 1e-5,
+    };
+
+    /// Refuses what has no meaning, naming the first such field.
+    pub(super) fn validate(&self) -> Result<()> {
+        let prior = &self.prior;
+        let [fewest, most] = self.counts;
+        let known = match self.noise {
+            Noise::Known(sigma) => sigma,
+            Noise::Estimated => 0.0,
+        };
+        let sigmas = "0 to 1e6";
+        let domains = [
+            (
+                "frame side",
+                self.optics.side() as f64,
+                FRAME_SIDE as f64,
+                FRAME_SIDE as f64,
+                "11 pixels",
+            ),
+            (
+                "psf sigma",
+                self.optics.sigma(),
+                0.05,
+                5.0,
+                "0.05 to 5 pixels",
+            ),
+            (
+                "intensity mean",
+                prior.intensity_mean,
+                -1e6,
+                1e6,
+                "-1e6 to 1e6 counts",
+            ),
+            (
+                "intensity sigma",
+                prior.intensity_sigma,
+                1e-6,
+                1e9,
+                "1e-6 to 1e9 counts",
+            ),
+            ("velocity sigma", prior.velocity_sigma, 0.0, 1e6, sigmas),
+            (
+                "acceleration sigma",
+                prior.acceleration_sigma,
+                0.0,
+                1e6,
+                sigmas,
+            ),
+            ("drift sigma", prior.drift_sigma, 0.0, 1e6, sigmas),
+            (
+                "background mean",
+                prior.background_mean,
+                -1e6,
+                1e6,
+                "-1e6 to 1e6 counts",
+            ),
+            ("background sigma", prior.background_sigma, 0.0, 1e6, sigmas),
+            ("noise sigma", known, 0.0, 1e6, sigmas),
+            (
+                "fewest targets",
+                fewest as f64,
+                1.0,
+                most as f64,
+                "1 to the most targets",
+            ),
+            (
+                "most targets",
+                most as f64,
+                1.0,
+                MAX_SOURCES as f64,
+                "1 to 8",
+            ),
+            (
+                "flux margin",
+                self.flux_margin,
+                0.0,
+                f64::INFINITY,
+                "0 or more",
+            ),
+            (
+                "coarse evaluations",
+                f64::from(self.coarse_evaluations),
+                1.0,
+                1e4,
+                "1 to 10000",
+            ),
+            (
+                "fine evaluations",
+                f64::from(self.fine_evaluations),
+                1.0,
+                1e4,
+                "1 to 10000",
+            ),
+            ("tolerance", self.tolerance, 0.0, f64::MAX, "0 or more"),
+        ];
+        let bad = domains
+            .into_iter()
+            .find(|&(_, value, low, high, _)| !(low..=high).contains(&value));
+        bad.map_or(Ok(()), |(what, got, _, _, expected)| {
+            Err(Error::Domain {
+                what,
+                expected,
+                got,
+            })
+        })
+    }
+}

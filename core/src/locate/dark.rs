@@ -1,0 +1,59 @@
+//! Background and noise from the dark pixels of a window.
+
+use super::model::{TIMES, Window};
+use super::{LocateConfig, Noise};
+
+/// Rounds of leaving out bright pixels.
+const CLIPPINGS: u32 = 10;
+/// Squared standard deviations from the mean beyond which a pixel is left out.
+const CLIP: f64 = 9.0;
+/// Variance of rounding to integers, counts².
+pub(super) const ROUNDING: f64 = 1.0 / 12.0;
+
+/// Background and variance of a pixel, the latter with rounding.
+///
+/// Where they are not known they are mean and variance of the pixels that stay within three
+/// standard deviations of the mean when brighter and darker ones are left out again and again.
+pub(super) fn dark_level(window: &Window, config: &LocateConfig) -> (f64, f64) {
+    let free = config.prior.background_sigma > 0.0;
+    let (mut mean, mut variance) = (config.prior.background_mean, f64::INFINITY);
+    let measured = free || config.noise == Noise::Estimated;
+    for _ in 0..if measured { CLIPPINGS } else { 0 } {
+        let before = (mean, variance);
+        let (shift, squares) = clipped(window, mean, variance);
+        let shift = if free { shift } else { 0.0 };
+        mean += shift;
+        let present = squares - shift * shift;
+        variance = if present > ROUNDING {
+            present
+        } else {
+            ROUNDING
+        };
+        if (mean, variance) == before {
+            break;
+        }
+    }
+    match config.noise {
+        Noise::Known(sigma) => (mean, sigma * sigma + ROUNDING),
+        Noise::Estimated => (mean, variance),
+    }
+}
+
+/// Mean and mean square of what the pixels within the limits are above `mean`.
+fn clipped(window: &Window, mean: f64, variance: f64) -> (f64, f64) {
+    let (mut number, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for frame in 0..TIMES.len() {
+        let (counts, excluded) = window.frame(frame);
+        let flags = excluded.unwrap_or(&[false]).iter().cycle();
+        for (&count, _) in counts.iter().zip(flags).filter(|(_, flag)| !**flag) {
+            let above = f64::from(count) - mean;
+            if above * above <= CLIP * variance {
+                number += 1.0;
+                sum += above;
+                squares += above * above;
+            }
+        }
+    }
+    let number: f64 = if number > 0.0 { number } else { 1.0 };
+    (sum / number, squares / number)
+}

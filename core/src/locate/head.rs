@@ -1,0 +1,339 @@
+//! Reading the offset head: from seven numbers a cell to a list of targets.
+//!
+//! Every cell of the 33×33 map answers with the probability that a target belongs to it, the
+//! target's place beside the cell's centre, its intensity, and the precision of all three. Where a
+//! target lies near the border of two cells, both may claim it: their claims agree on the place and
+//! their probabilities add up to one. So claims on one place are gathered before they are judged.
+
+use crate::error::{Error, Result, check_len};
+use crate::metric::THRESHOLDS;
+use crate::physics::{FRAME_LEN, FRAME_SIDE, RATIO, cell_centre};
+use heapless::Vec;
+
+/// Numbers per cell: presence, row and column offset, logarithms of their deviations, intensity,
+/// logarithm of its deviation; all raw, see [`Claim::decode`].
+pub const CHANNELS: usize = 7;
+/// Values of the head's answer for one window, `(11, 11, 3, 3, 7)`: pixel row and column, cell row
+/// and column within the pixel, [`CHANNELS`].
+pub const ANSWER_LEN: usize = FRAME_LEN * RATIO * RATIO * CHANNELS;
+/// Most targets read off one window.
+pub const MAX_TARGETS: usize = 8;
+
+/// Least and greatest standard deviation of a coordinate that a cell can state, pixels.
+pub const DEVIATION: [f32; 2] = [0.002, 0.5];
+/// The same for the intensity, as shares of the intensity unit.
+pub const INTENSITY_DEVIATION: [f32; 2] = [0.005, 1.0];
+
+/// Farthest offset, cells: across the map. Beyond, numbers are meaningless and only kept finite.
+const REACH: f32 = 33.0;
+/// Greatest intensity, units; likewise.
+const BRIGHTEST: f32 = 1e6;
+
+/// Cells below this probability are not heard.
+const FAINT: f32 = 0.02;
+/// Most cells heard in one window.
+const CROWD: usize = 64;
+/// Claims no farther apart than this are on the same target, pixels: less than half the distance
+/// of the closest targets of the data, 0.42.
+const SAME: f32 = 0.2;
+/// Probability from which claims make a target.
+const PRESENT: f32 = 0.5;
+
+/// What one cell, or several together, claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Claim {
+    /// Probability that a target is there.
+    pub probability: f32,
+    /// Row coordinate, pixels.
+    pub x: f32,
+    /// Column coordinate, pixels.
+    pub y: f32,
+    /// Standard deviation of `x`, pixels.
+    pub sigma_x: f32,
+    /// Standard deviation of `y`, pixels.
+    pub sigma_y: f32,
+    /// Intensity, counts.
+    pub intensity: f32,
+    /// Standard deviation of the intensity, counts.
+    pub sigma_intensity: f32,
+}
+
+/// Standard deviation of raw value `raw`: `range[0]` to `range[1]` along a logistic curve of its
+/// logarithm.
+pub fn deviation(raw: f32, range: [f32; 2]) -> f32 {
+    let [low, high] = range.map(libm::logf);
+    libm::expf(low + (high - low) * logistic(raw))
+}
+
+/// `1 / (1 + e^-x)`.
+pub fn logistic(x: f32) -> f32 {
+    1.0 / (1.0 + libm::expf(-x))
+}
+
+impl Claim {
+    /// Claim of cell `(row, column)` of the map from its raw numbers; `unit` counts are 1 inside the
+    /// network.
+    ///
+    /// Offsets are in cells from the cell's centre; they may leave the cell.
+    pub fn decode(raw: &[f32; CHANNELS], (row, column): (usize, usize), unit: f32) -> Self {
+        let &[presence, dx, dy, sx, sy, intensity, si] = raw;
+        let place = |cell: usize, offset: f32| {
+            cell_centre(cell, RATIO) as f32 + offset.clamp(-REACH, REACH) / RATIO as f32
+        };
+        Self {
+            probability: logistic(presence),
+            x: place(row, dx),
+            y: place(column, dy),
+            sigma_x: deviation(sx, DEVIATION),
+            sigma_y: deviation(sy, DEVIATION),
+            intensity: unit * intensity.clamp(-BRIGHTEST, BRIGHTEST),
+            sigma_intensity: unit * deviation(si, INTENSITY_DEVIATION),
+        }
+    }
+
+    /// Expected share of the metric's distances at which this is a hit: the probability times the
+    /// mean over δ of `1 - exp(-δ² / 2σ²)`, with one σ for both axes.
+    pub fn score(&self) -> f32 {
+        let variance = 0.5 * (self.sigma_x * self.sigma_x + self.sigma_y * self.sigma_y);
+        let mut sum = 0.0;
+        for delta in THRESHOLDS {
+            let delta = delta as f32;
+            sum += 1.0 - libm::expf(-delta * delta / (2.0 * variance));
+        }
+        self.probability * sum / THRESHOLDS.len() as f32
+    }
+
+    fn is_near(&self, other: &Self) -> bool {
+        let (dx, dy) = (self.x - other.x, self.y - other.y);
+        dx * dx + dy * dy <= SAME * SAME
+    }
+}
+
+/// Claims on one target, added up.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    weight: f32,
+    first: [f32; 3],
+    second: [f32; 3],
+}
+
+impl Sum {
+    fn add(&mut self, claim: &Claim) {
+        let p = claim.probability;
+        self.weight += p;
+        let means = [claim.x, claim.y, claim.intensity];
+        let deviations = [claim.sigma_x, claim.sigma_y, claim.sigma_intensity];
+        let sums = self.first.iter_mut().zip(&mut self.second);
+        for ((first, second), (mean, deviation)) in sums.zip(means.iter().zip(&deviations)) {
+            *first += p * mean;
+            *second += p * (mean * mean + deviation * deviation);
+        }
+    }
+
+    /// Mean and deviation of the mixture.
+    fn claim(&self) -> Claim {
+        let [x, y, intensity] = self.first.map(|sum| sum / self.weight);
+        let mut deviations = [0.0; 3];
+        for ((deviation, second), mean) in deviations
+            .iter_mut()
+            .zip(&self.second)
+            .zip([x, y, intensity])
+        {
+            *deviation = libm::sqrtf((second / self.weight - mean * mean).max(0.0));
+        }
+        let [sigma_x, sigma_y, sigma_intensity] = deviations;
+        Claim {
+            probability: self.weight.min(1.0),
+            x,
+            y,
+            sigma_x: sigma_x.max(DEVIATION[0]),
+            sigma_y: sigma_y.max(DEVIATION[0]),
+            intensity,
+            sigma_intensity,
+        }
+    }
+}
+
+/// Reads the targets off the head's answer for one window, the most probable first.
+///
+/// `answer` is [`ANSWER_LEN`] raw numbers; `unit` counts are 1 inside the network.
+///
+/// # Errors
+/// [`Error::Length`], or [`Error::NotFinite`] at the first value that is not.
+pub fn read(answer: &[f32], unit: f32) -> Result<Vec<Claim, MAX_TARGETS>> {
+    check_len("offset head's answer", ANSWER_LEN, answer.len())?;
+    if let Some(index) = answer.iter().position(|value| !value.is_finite()) {
+        return Err(Error::NotFinite {
+            what: "offset head's answer",
+            index,
+        });
+    }
+    let mut heard: Vec<Claim, CROWD> = Vec::new();
+    for (index, raw) in answer.as_chunks::<CHANNELS>().0.iter().enumerate() {
+        hear(&mut heard, Claim::decode(raw, cell(index), unit));
+    }
+    Ok(gather(&heard))
+}
+
+/// Row and column on the map of the cell at `index` of the answer.
+pub fn cell(index: usize) -> (usize, usize) {
+    let (pixel, sub) = (index / (RATIO * RATIO), index % (RATIO * RATIO));
+    (
+        RATIO * (pixel / FRAME_SIDE) + sub / RATIO,
+        RATIO * (pixel % FRAME_SIDE) + sub % RATIO,
+    )
+}
+
+/// Puts `claim` in its place among the most probable ones, if it is one of them.
+fn hear(heard: &mut Vec<Claim, CROWD>, claim: Claim) {
+    if claim.probability < FAINT {
+        return;
+    }
+    let place = heard.iter().position(|h| h.probability < claim.probability);
+    if heard.is_full() {
+        if place.is_none() {
+            return;
+        }
+        heard.pop();
+    }
+    // There is room now, and the place is inside.
+    let _ = heard.insert(place.unwrap_or(heard.len()), claim);
+}
+
+/// Gathers claims on the same places, from the most probable on.
+fn gather(heard: &[Claim]) -> Vec<Claim, MAX_TARGETS> {
+    let mut taken = [false; CROWD];
+    let mut found: Vec<Claim, MAX_TARGETS> = Vec::new();
+    for (index, first) in heard.iter().enumerate() {
+        if taken.get(index).copied().unwrap_or(true) {
+            continue;
+        }
+        let mut sum = Sum::default();
+        for (claim, taken) in heard.iter().zip(&mut taken) {
+            if !*taken && claim.is_near(first) {
+                *taken = true;
+                sum.add(claim);
+            }
+        }
+        if sum.weight >= PRESENT && found.push(sum.claim()).is_err() {
+            break;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNIT: f32 = 100.0;
+
+    /// An answer without targets.
+    fn silent() -> std::vec::Vec<f32> {
+        let mut answer = std::vec![0.0; ANSWER_LEN];
+        for raw in answer.chunks_exact_mut(CHANNELS) {
+            raw[0] = -12.0;
+        }
+        answer
+    }
+
+    fn index_of(row: usize, column: usize) -> usize {
+        (0..FRAME_LEN * 9)
+            .find(|&i| cell(i) == (row, column))
+            .unwrap()
+    }
+
+    fn say(answer: &mut [f32], at: (usize, usize), raw: [f32; CHANNELS]) {
+        let index = index_of(at.0, at.1);
+        answer[index * CHANNELS..(index + 1) * CHANNELS].copy_from_slice(&raw);
+    }
+
+    #[test]
+    fn every_cell_has_one_place() {
+        let mut seen = [false; 1089];
+        for index in 0..1089 {
+            let (row, column) = cell(index);
+            assert!(!std::mem::replace(&mut seen[33 * row + column], true));
+        }
+    }
+
+    #[test]
+    fn silence_is_no_target() {
+        assert!(read(&silent(), UNIT).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_sure_cell_is_its_target() {
+        let mut answer = silent();
+        say(
+            &mut answer,
+            (16, 13),
+            [9.0, 0.3, -0.6, 0.0, -50.0, 2.35, 0.0],
+        );
+        let found = read(&answer, UNIT).unwrap();
+        let [claim] = found[..] else {
+            panic!("{found:?}")
+        };
+        assert!((claim.x - 5.1).abs() < 1e-5 && (claim.y - 3.8).abs() < 1e-5);
+        assert!(
+            (claim.sigma_x - (0.002f32 * 0.5).sqrt()).abs() < 1e-5,
+            "{claim:?}"
+        );
+        assert!((claim.sigma_y - 0.002).abs() < 1e-5);
+        assert!((claim.intensity - 235.0).abs() < 1e-3);
+        assert!(claim.probability > 0.999);
+    }
+
+    /// Half a target in each of two neighbours that agree on the place; alone, neither would count.
+    #[test]
+    fn claims_on_one_place_add_up() {
+        let mut answer = silent();
+        say(&mut answer, (10, 10), [-0.1, 0.5, 0.0, 0.0, 0.0, 2.3, 0.0]);
+        say(&mut answer, (11, 10), [-0.1, -0.5, 0.0, 0.0, 0.0, 2.3, 0.0]);
+        let found = read(&answer, UNIT).unwrap();
+        let [claim] = found[..] else {
+            panic!("{found:?}")
+        };
+        assert!((claim.x - (9.5 / 3.0)).abs() < 1e-4 && (claim.y - 3.0).abs() < 1e-4);
+        assert!(claim.probability > 0.9);
+    }
+
+    #[test]
+    fn close_targets_stay_apart_and_scores_order_them() {
+        let mut answer = silent();
+        say(&mut answer, (10, 10), [3.0, 0.0, 0.0, -2.0, -2.0, 2.3, 0.0]);
+        say(&mut answer, (11, 11), [3.0, 0.0, 0.0, 2.0, 2.0, 2.3, 0.0]);
+        let found = read(&answer, UNIT).unwrap();
+        assert_eq!(found.len(), 2);
+        let sharp = found.iter().find(|c| c.sigma_x < 0.02).unwrap();
+        let blurred = found.iter().find(|c| c.sigma_x > 0.02).unwrap();
+        assert!(sharp.score() > blurred.score());
+        assert!(sharp.score() > 0.9 && sharp.score() <= 1.0);
+    }
+
+    #[test]
+    fn any_crowd_is_bounded() {
+        let mut answer = silent();
+        for raw in answer.chunks_exact_mut(CHANNELS) {
+            raw[0] = 5.0;
+        }
+        let found = read(&answer, UNIT).unwrap();
+        assert_eq!(found.len(), MAX_TARGETS);
+        for extreme in [f32::MAX, f32::MIN] {
+            let answer = std::vec![extreme; ANSWER_LEN];
+            assert!(read(&answer, UNIT).is_ok());
+        }
+    }
+
+    #[test]
+    fn bad_answers_are_refused() {
+        assert!(matches!(read(&[0.0; 7], UNIT), Err(Error::Length { .. })));
+        let mut answer = silent();
+        answer[77] = f32::NAN;
+        let expected = Error::NotFinite {
+            what: "offset head's answer",
+            index: 77,
+        };
+        assert_eq!(read(&answer, UNIT), Err(expected));
+    }
+}
