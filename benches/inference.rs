@@ -13,17 +13,20 @@ use std::time::Instant;
 
 use derefnet::Result;
 use derefnet::autograd::Tape;
-use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cpu::arch::fma_peak;
+use derefnet::backend::cpu::{Buffer, Cpu};
 use derefnet::eval::network::Inference;
 use derefnet::eval::stream::Stream;
-use derefnet::model::{DeRefNet, Frames, ModelConfig, Preset};
+use derefnet::model::{DeRefNet, Frames, ModelConfig, Preset, Trained};
 use derefnet::rng::Rng;
 use derefnet_benches::{Example, SEED, median, pool, thread_counts};
 use derefnet_core::physics::{FRAME_LEN, WINDOW};
 
 /// Measured rounds, after one that is not counted.
-const ROUNDS: usize = 31;
+const ROUNDS: usize = 9;
+/// Consecutive calls of a job in a round, all of them measured: as frames come, and as the peer is
+/// measured. The system needs the first two or three to give every worker a core of its own.
+const CALLS: usize = 9;
 const JOBS: [&str; 3] = ["lone window", "streamed frame", "trajectory"];
 /// Frames of a trajectory.
 const FRAMES: usize = 20;
@@ -68,13 +71,13 @@ fn draw_offsets(network: &mut DeRefNet) {
 /// Multiply-adds of each job.
 fn work(cpu: &Cpu, example: &Example) -> [u64; 3] {
     let values = example.network.parameters.tensors.iter();
-    let values: Vec<Vec<f32>> = values.map(|t| t.values.clone()).collect();
+    let values: Vec<Buffer> = values.map(|t| t.values.as_slice().into()).collect();
     let forward = |length: usize| {
         let mut tape = Tape::new(cpu);
-        let leaves = DeRefNet::leaves(&mut tape, &values, false);
+        let leaves = example.network.leaves(&mut tape, &values, Trained::Nothing);
         let frames = first_frames(&example.frames, length);
         let network = &example.network;
-        network.forward(cpu, &mut tape, &leaves, &frames, false);
+        network.forward(&mut tape, &leaves, &frames, false);
         tape.costs().values().map(|c| c.multiply_adds).sum::<u64>()
     };
     let (lone, next) = (forward(WINDOW), forward(WINDOW + 1));
@@ -86,6 +89,17 @@ fn first_frames(frames: &Frames, length: usize) -> Frames {
         counts: frames.counts[..length * FRAME_LEN].to_vec(),
         length,
     }
+}
+
+/// Seconds of each of [`CALLS`] calls.
+fn consecutive<T>(mut job: impl FnMut() -> Result<T>) -> Result<Vec<f64>> {
+    let mut seconds = Vec::new();
+    for _ in 0..CALLS {
+        let started = Instant::now();
+        job()?;
+        seconds.push(started.elapsed().as_secs_f64());
+    }
+    Ok(seconds)
 }
 
 /// Rounds with one number of threads.
@@ -140,20 +154,18 @@ impl<'a> Run<'a> {
             ..
         } = self;
         let before = fma_peak(self.cpu.isa(), self.threads);
+        let frame = &window.counts[..FRAME_LEN];
         let times = workers.install(|| {
-            let started = Instant::now();
-            inference.maps(window);
-            let lone = started.elapsed();
-            stream.push(&window.counts[..FRAME_LEN])?;
-            let streamed = started.elapsed();
-            inference.maps(trajectory);
-            Ok([lone, streamed - lone, started.elapsed() - streamed])
+            let lone = consecutive(|| Ok(inference.maps(window)))?;
+            let streamed = consecutive(|| stream.push(frame))?;
+            let whole = consecutive(|| Ok(inference.maps(trajectory)))?;
+            Ok([lone, streamed, whole])
         })?;
         let after = fma_peak(self.cpu.isa(), self.threads);
         if counts {
             self.peaks.extend([before, after]);
-            for (seconds, time) in self.seconds.iter_mut().zip(times) {
-                seconds.push(time.as_secs_f64());
+            for (seconds, times) in self.seconds.iter_mut().zip(times) {
+                seconds.extend(times);
             }
         }
         Ok(())
@@ -162,7 +174,7 @@ impl<'a> Run<'a> {
     fn print(&self, work: [u64; 3]) {
         let peak = median(&self.peaks);
         println!(
-            "\nthreads {}: medians of {} rounds; peak {:.1} GFLOP/s",
+            "\nthreads {}: medians of {} calls; peak {:.1} GFLOP/s",
             self.threads,
             self.seconds[0].len(),
             1e-9 * peak

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use derefnet::backend::Backend;
-use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cpu::arch::fma_peak;
+use derefnet::backend::cpu::{Buffer, Cpu};
 use derefnet::ops::{
     AbsoluteError, Activation, Add, ChannelStats, Concat, Conv2d, DataStep, DeformConv2d, Gather,
     GroupScale, Mul, Op, SoftThreshold, SquaredError, Sub, TimeCode, WeightedSum,
@@ -160,9 +160,11 @@ fn light() -> Vec<Case> {
     ]
 }
 
-fn random(len: usize, stream: u64) -> Vec<f32> {
+fn random(len: usize, stream: u64) -> Buffer {
     let mut rng = Rng::new(SEED, *b"kernels ", stream);
-    (0..len).map(|_| rng.range(-1.0, 1.0) as f32).collect()
+    let mut values = Buffer::zeros(len);
+    values.fill_with(|| rng.range(-1.0, 1.0) as f32);
+    values
 }
 
 /// Measures `body` by criterion on one worker; seconds of one call in criterion's last round.
@@ -204,10 +206,10 @@ fn run(criterion: &mut Criterion, worker: &ThreadPool, cpu: &Cpu, case: Case) {
     let operator: Box<dyn Operator<Cpu>> = cpu.kernels(case.op);
     let flop = 2.0 * operator.multiply_adds() as f64;
     let streams = case.inputs.iter().zip(1..);
-    let inputs: Vec<Vec<f32>> = streams.map(|(&len, stream)| random(len, stream)).collect();
-    let inputs: Vec<&Vec<f32>> = inputs.iter().collect();
-    let mut output = vec![0.0; operator.output_len()];
-    let mut kept = vec![0.0; operator.kept_len()];
+    let inputs: Vec<Buffer> = streams.map(|(&len, stream)| random(len, stream)).collect();
+    let inputs: Vec<&Buffer> = inputs.iter().collect();
+    let mut output = Buffer::zeros(operator.output_len());
+    let mut kept = Buffer::zeros(operator.kept_len());
     let peak = fma_peak(cpu.isa(), 1);
     let seconds = measure(criterion, worker, &format!("{}/forward", case.name), || {
         operator.forward_keeping(cpu, &inputs, &mut output, &mut kept);
@@ -221,8 +223,8 @@ fn run(criterion: &mut Criterion, worker: &ThreadPool, cpu: &Cpu, case: Case) {
         grad: &grad,
     };
     let wanted = |input: &usize| !case.constants.contains(input);
-    let mut grads: Vec<Option<Vec<f32>>> = (0..case.inputs.len())
-        .map(|input| wanted(&input).then(|| vec![0.0; case.inputs[input]]))
+    let mut grads: Vec<Option<Buffer>> = (0..case.inputs.len())
+        .map(|input| wanted(&input).then(|| Buffer::zeros(case.inputs[input])))
         .collect();
     let seconds = measure(
         criterion,

@@ -6,8 +6,8 @@ use std::time::Instant;
 use derefnet::Result;
 use derefnet::autograd::{Cost, Tape};
 use derefnet::backend::Backend;
-use derefnet::backend::cpu::Cpu;
-use derefnet::model::{DeRefNet, ModelConfig};
+use derefnet::backend::cpu::{Buffer, Cpu};
+use derefnet::model::{ModelConfig, Trained};
 use derefnet::train::{Adam, AdamConfig, LossConfig, LossVariant, Losses};
 
 use crate::Example;
@@ -31,7 +31,7 @@ pub struct StepTime {
 /// symmetric branch, the released loss, Adam.
 pub struct Training {
     example: Example,
-    values: Vec<Vec<f32>>,
+    values: Vec<Buffer>,
     adam: Adam,
 }
 
@@ -43,9 +43,9 @@ impl Training {
     pub fn published(trajectories: u64) -> Result<Self> {
         let example = Example::new(ModelConfig::released(), trajectories)?;
         let tensors = example.network.parameters.tensors.iter();
-        let values: Vec<Vec<f32>> = tensors.map(|t| t.values.clone()).collect();
+        let values: Vec<Buffer> = tensors.map(|t| t.values.as_slice().into()).collect();
         Ok(Self {
-            adam: Adam::new(AdamConfig::default(), values.iter().map(Vec::len)),
+            adam: Adam::new(AdamConfig::default(), values.iter().map(|v| v.len())),
             example,
             values,
         })
@@ -53,6 +53,10 @@ impl Training {
 
     /// One step on the worker pool of the calling thread.
     pub fn step(&mut self, cpu: &Cpu) -> StepTime {
+        cpu.pass(|| self.step_on(cpu))
+    }
+
+    fn step_on(&mut self, cpu: &Cpu) -> StepTime {
         let started = Instant::now();
         let (grads, costs) = self.gradients(cpu);
         let before_adam = Instant::now();
@@ -69,16 +73,16 @@ impl Training {
         }
     }
 
-    fn gradients(&self, cpu: &Cpu) -> (Vec<Option<Vec<f32>>>, Costs) {
+    fn gradients(&self, cpu: &Cpu) -> (Vec<Option<Buffer>>, Costs) {
         let Example {
             network,
             frames,
             labels,
         } = &self.example;
         let mut tape = Tape::new(cpu);
-        let leaves = DeRefNet::leaves(&mut tape, &self.values, true);
-        let graph = network.forward(cpu, &mut tape, &leaves, frames, true);
-        let labels = tape.constant(labels.clone());
+        let leaves = network.leaves(&mut tape, &self.values, Trained::Map);
+        let graph = network.forward(&mut tape, &leaves, frames, true);
+        let labels = tape.constant(labels);
         let loss = LossConfig::published(LossVariant::Released);
         let losses = Losses::record(&mut tape, &graph, labels, frames.trajectories(), &loss);
         let mut grads = tape.backward(losses.total, &[]);

@@ -174,7 +174,7 @@ mod tests {
         let mut expected = published;
         expected.model.intensity_scale = 100.0;
         assert_eq!(scale, expected);
-        (expected.schedule.rate, expected.schedule.warmup) = (1e-3, 200);
+        (expected.schedule.rate, expected.schedule.warmup) = (1e-3, 150);
         assert_eq!(rate, expected);
         let mut averaged = expected.clone();
         averaged.ema = 0.999;

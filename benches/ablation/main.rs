@@ -1,18 +1,20 @@
 //! Trains the arms of a definition for equal times and compares how they validate.
 //!
-//! The arms take turns in slices of a minute or so, each resumed from its checkpoint: whatever else
-//! the machine does meanwhile slows all of them alike. Time is that of an arm's own steps and
-//! validations; `Q_init`, loading and saving are left out. Run again, it goes on where it stopped.
+//! The arms take turns in slices of a minute or so, each resumed from its checkpoint. Time is what
+//! the processor spent on an arm's own steps and validations, by all workers together: what else the
+//! machine does meanwhile takes nothing from it. `Q_init` and loading are left out. Run again, it
+//! goes on where it stopped.
 //!
 //! `DIR/<arm>/` are run folders as of `derefnet train`; `DIR/ablation.csv` holds the validations
 //! over time and `DIR/ablation.png` shows them.
 
+mod clock;
 mod definition;
 mod record;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 use derefnet::cli::{interrupt, output};
@@ -21,6 +23,7 @@ use derefnet::train::run::CHECKPOINT;
 use derefnet::train::{Event, Run, Source, TrainConfig};
 use derefnet::{Error, Result};
 
+use clock::{Clock, spend, spent};
 use definition::{Arm, Definition};
 use record::{Record, Row};
 
@@ -100,21 +103,27 @@ fn slice(definition: &Definition, arm: &Arm, out: &Path) -> Result<bool> {
     let mut run = open(&out.join(&arm.name), &arm.config)?;
     let mut record = Record::open(out)?;
     record.forget_after(&arm.name, run.step());
-    let before = record.seconds(&arm.name, run.journal().rows());
+    let folder = out.join(&arm.name);
+    let before = if run.step() == 0 {
+        0.0
+    } else {
+        spent(&folder)?
+    };
     let budget = 60.0 * definition.minutes;
     let steps = run.config().steps;
+    let mut after = before;
     if before < budget && run.step() < steps {
         let time = definition.slice_seconds.min(budget - before);
-        let started = Instant::now();
+        let clock = Clock::start()?;
         run.train(Some(Duration::from_secs_f64(time)), |event| {
+            after = before + clock.seconds()?;
             if let Event::Validated(step, report) = event {
-                let seconds = before + started.elapsed().as_secs_f64();
-                record.add(row(arm, seconds, step, report))?;
+                record.add(row(arm, after, step, report))?;
             }
             interrupt::check()
         })?;
+        spend(&folder, after)?;
     }
-    let after = record.seconds(&arm.name, run.journal().rows());
     eprintln!(
         "{:<16} {:>6.1} of {} min, step {}",
         arm.name,
@@ -145,14 +154,10 @@ fn row(arm: &Arm, seconds: f64, steps: u64, report: &Report) -> Row {
 
 /// Begins or resumes the run in `folder`.
 fn open(folder: &Path, config: &TrainConfig) -> Result<Run> {
-    let source = |config: &TrainConfig| Source::Generated {
-        scene: config.scene.clone(),
-        seed: config.seed,
-    };
     if !folder.join(CHECKPOINT).exists() {
-        return Run::create(folder, config.clone(), source(config), None);
+        return Run::create(folder, config.clone(), Source::generated(config), None);
     }
-    let run = Run::resume(folder, |config| Ok(source(config)))?;
+    let run = Run::resume(folder, |config| Ok(Source::generated(config)))?;
     if run.config() != config {
         let message = "begun under another definition: choose another --out";
         return Err(Error::format(folder, message));
@@ -167,8 +172,8 @@ mod tests {
     const TINY: &str = "\
 title = 'Tiny'
 preset = 'edge'
-minutes = 0.005
-slice_seconds = 0.1
+minutes = 0.02
+slice_seconds = 0.3
 [base]
 steps = 100000
 qinit_trajectories = 50
@@ -206,9 +211,9 @@ model.intensity_scale = 1e-30
         assert!(train(&tiny, &out).unwrap());
         let first = Record::open(&out).unwrap();
         let end = |record: &Record, name: &str| record.rows_of(name).last().cloned().unwrap();
-        // 0.3 s and at most the step and the validation during which they passed.
+        // 1.2 s, less the step after the last validation, and more by what passed at once.
         let slow = end(&first, "slow");
-        assert!((0.3..3.0).contains(&slow.seconds), "{}", slow.seconds);
+        assert!((0.9..6.0).contains(&slow.seconds), "{}", slow.seconds);
         assert_eq!(end(&first, "fast").steps, 5);
         assert!(out.join("ablation.png").exists());
 
@@ -217,7 +222,7 @@ model.intensity_scale = 1e-30
         tiny.minutes *= 2.0;
         assert!(train(&tiny, &out).unwrap());
         let second = Record::open(&out).unwrap();
-        assert!(end(&second, "slow").seconds >= 0.6 && end(&second, "slow").steps > slow.steps);
+        assert!(end(&second, "slow").seconds >= 2.0 && end(&second, "slow").steps > slow.steps);
         assert_eq!(
             second.rows_of("fast").count(),
             first.rows_of("fast").count()

@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use derefnet::plot::ablation::{self, Validated};
-use derefnet::train::journal::LogRow;
 use derefnet::{Error, Result, atomic};
 
 const HEAD: &str = "arm,seconds,steps,cso_map,ap20,ap25";
@@ -15,7 +14,7 @@ const HEAD: &str = "arm,seconds,steps,cso_map,ap20,ap25";
 pub struct Row {
     /// Name of the arm.
     pub arm: String,
-    /// Training time of the arm so far, this validation included.
+    /// Processor time of the arm so far, this validation included.
     pub seconds: f64,
     /// Its steps so far.
     pub steps: u64,
@@ -89,19 +88,6 @@ impl Record {
             );
         }
         atomic::write_bytes(self.folder.join("ablation.csv"), text.as_bytes())
-    }
-
-    /// Training time of an arm: up to its last validation by this record, from there by its log.
-    pub fn seconds(&self, arm: &str, log: &[LogRow]) -> f64 {
-        let last = self.rows_of(arm).last();
-        let (from, mut seconds) = last.map_or((0, 0.0), |row| (row.steps, row.seconds));
-        let mut before = 0;
-        for line in log {
-            let steps = line.step.saturating_sub(from.max(before));
-            seconds += line.seconds * steps as f64;
-            before = line.step;
-        }
-        seconds
     }
 
     /// Names of the arms, in the order of their first validations.
@@ -222,24 +208,6 @@ mod tests {
         again.forget_after("a", 15);
         let left: Vec<u64> = again.rows.iter().map(|row| row.steps).collect();
         assert_eq!(left, [10, 30]);
-    }
-
-    /// Steps 21..=40 take 0.5 s each; those after the validation at 30 are ten, then five at 2 s.
-    #[test]
-    fn time_after_the_last_validation_is_that_of_the_log() {
-        let line = |step, seconds| LogRow {
-            step,
-            seconds,
-            ..LogRow::default()
-        };
-        let log = [line(20, 1.0), line(40, 0.5), line(45, 2.0)];
-        let mut record = Record {
-            folder: PathBuf::new(),
-            rows: Vec::new(),
-        };
-        assert_eq!(record.seconds("a", &log), 40.0);
-        record.rows = vec![row("a", 100.0, 30), row("b", 7.0, 99)];
-        assert_eq!(record.seconds("a", &log), 115.0);
     }
 
     #[test]

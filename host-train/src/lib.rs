@@ -6,12 +6,13 @@
 //! | --- | --- |
 //! | [`atomic`] | files written whole or not at all |
 //! | [`rng`] | the one portable random generator |
+//! | [`cholesky`] | factors of small dense matrices |
 //! | [`scene`] | trajectories of point sources, clutter, noise, rendering |
 //! | [`dataset`] | splits, on-disk layouts, loaders |
 //! | [`tensor`], [`backend`], [`autograd`], [`ops`] | the training engine |
 //! | [`model`] | DeRefNet |
 //! | [`train`] | losses, Adam, schedules, checkpoints |
-//! | [`eval`] | the metric over data sets |
+//! | [`eval`] | the metric over data sets, the Cramér–Rao bound, calibration |
 //! | [`plot`] | figures |
 //! | [`raster`] | grey PNG files |
 //! | [`cli`] | the program `derefnet` |
@@ -21,6 +22,7 @@
 pub mod atomic;
 pub mod autograd;
 pub mod backend;
+pub mod cholesky;
 pub mod cli;
 pub mod dataset;
 pub mod error;

@@ -84,6 +84,7 @@ operators!(
     gather
     group_scale
     loss
+    offset_likelihood
     soft_threshold
     time_code
 );

@@ -56,6 +56,12 @@ pub const ELEMENTWISE: f64 = 4e-7;
 /// the summed magnitudes. The largest error seen in the problems is 3e-7.
 pub const DOT_PRODUCT: f64 = 1e-6;
 
+/// Of the summed magnitudes, for sums that may go by Winograd's tiles: the transforms add up to nine
+/// values of either factor before they multiply, so a sum rounds by the size of its tile's values,
+/// some of which cancel in it; where a kernel's gradient comes from a single tile, nothing averages
+/// that. The largest error seen in a thousand problems is 1.3e-6.
+pub const WINOGRAD: f64 = 4e-6;
+
 /// Of a tensor's largest value, for graphs of up to ten operators in f32: each rounds by
 /// [`DOT_PRODUCT`] at most, beside values that do not grow from one to the next. Gradients of small
 /// tensors cancel most. The largest error seen in a thousand problems is 4.3e-6.
@@ -86,3 +92,44 @@ pub const ADAM_STEP: f64 = 2e-5;
 /// Of a map's largest value, between streamed and batched maps of a network in f32: both run the
 /// same kernels, which may divide a batch otherwise and so add in another order.
 pub const STREAMED_MAP: f64 = 1e-5;
+
+/// Of a covariance's trace, for Fisher information from central differences with a step of 2⁻¹³ px:
+/// their relative error of step²/6 · |h‴/h′| is near 3e-8, and inverting four close targets
+/// magnifies it.
+pub const BOUND_DIFFERENCES: f64 = 1e-4;
+
+/// Of a covariance's trace, between sums over the same pixels in another order; inverting four
+/// close targets magnifies their roundings.
+pub const BOUND_SYMMETRY: f64 = 1e-8;
+
+/// Per cent of CSO-mAP, between the bound rows of two generators of the same rules. 750 trajectories
+/// hold a third of 2, 3 and 4 targets each, give or take 1.7 %, and rows of 2 and 4 targets are 80 %
+/// apart at σ = 5.
+pub const BOUND_ROWS: f64 = 1.5;
+
+/// Pixels, root mean square distance at integer counts with the rules known; 0.004 was measured
+/// without the spread of distances over a trajectory's age.
+pub const RULES_KNOWN_CLEAN: std::ops::RangeInclusive<f64> = 0.0035..=0.0055;
+
+/// The same at σ = 5; 0.011 was measured.
+pub const RULES_KNOWN_NOISY: std::ops::RangeInclusive<f64> = 0.0105..=0.0120;
+
+/// Relative, between fits of one window from different starts that end when the next step gains less
+/// than 1e-12: steps of √(2e-12) standard deviations, which are at most some 10 counts or 0.05 px.
+/// Scores and covariances change no faster. The largest difference seen is below 1e-6.
+pub const FITTED_POSITION: f64 = 1e-5;
+
+/// Pixels, from which the fit of integer counts of sources half a pixel apart is told to be another
+/// source's: the largest error seen is below 0.03.
+pub const SAME_SOURCE: f64 = 0.1;
+
+/// Pixels, by which proposals miss in the tests of the fit: far more than the fit's own error.
+pub const NEAR_PROPOSAL: f64 = 0.03;
+
+/// Share of truths inside 95 % ellipses, over some 1,250 targets: four standard errors are 2.5 %,
+/// and at σ = 2 some windows have several maxima of which not all are found.
+pub const ELLIPSES: std::ops::RangeInclusive<f64> = 0.92..=0.98;
+
+/// Hash of the fit's answers to 1,000 generated windows (`runners/locate.rs`), computed by that test
+/// itself on x86-64. It changes whenever the fit or the generator does, and with nothing else.
+pub const LOCATED_BITS: u64 = 0x3f12_9069_5bc1_75d8;

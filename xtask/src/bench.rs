@@ -25,7 +25,7 @@ struct Peer {
 }
 
 /// All benchmarks, in the order in which they run.
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "kernels",
         peer: None,
@@ -48,6 +48,10 @@ const BENCHES: [Bench; 4] = [
     },
     Bench {
         name: "scaling",
+        peer: None,
+    },
+    Bench {
+        name: "bound",
         peer: None,
     },
 ];

@@ -92,8 +92,8 @@ impl<'a, B: Backend> Tape<'a, B> {
     }
 
     /// A value without gradient.
-    pub fn constant(&mut self, values: B::Buffer) -> Var {
-        self.push(Value::Owned(values), None, false)
+    pub fn constant(&mut self, values: &[f32]) -> Var {
+        self.push(Value::Owned(self.backend.upload(values)), None, false)
     }
 
     /// A value owned elsewhere; its gradient is kept where `needs_grad`.

@@ -15,6 +15,8 @@ pub trait Backend: Send + Sync + Sized {
 
     /// The kernels of an operator.
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>>;
+    /// Runs `work`, many operators one after the other, in the way that suits the device best.
+    fn pass<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T;
     /// A buffer of `len` values with unspecified content, possibly recycled.
     fn alloc(&self, len: usize) -> Self::Buffer;
     /// Hands a buffer back for reuse.

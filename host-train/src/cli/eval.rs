@@ -11,6 +11,7 @@ use crate::backend::cpu::Cpu;
 use crate::dataset::{Split, load_split};
 use crate::eval::metric::{FrameResult, Report, evaluate, precision_recall};
 use crate::eval::network::{Inference, grid_results};
+use crate::eval::offgrid::offgrid_results;
 use crate::plot::precision_recall::{Curve, draw};
 use crate::scene::{Arrangement, SceneConfig, Trajectory, generate};
 use crate::{Error, Result};
@@ -70,10 +71,14 @@ pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
     let backend = Cpu::new();
     let inference = Inference::new(&network, &backend);
     let progress = Progress::new("evaluating", "trajectories", trajectories.len() as u64);
-    let results = grid_results(&inference, &trajectories, || {
+    let tick = || {
         progress.advance(1);
         interrupt::check()
-    })?;
+    };
+    let results = match args.readout {
+        Readout::Grid => grid_results(&inference, &trajectories, tick)?,
+        Readout::Offgrid => offgrid_results(&inference, &trajectories, tick)?,
+    };
     drop(progress);
     let report = evaluate(&results)?;
     if let Some(path) = &args.plot {

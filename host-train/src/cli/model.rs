@@ -10,6 +10,8 @@ use crate::model::{DeRefNet, Provenance};
 pub enum Readout {
     /// Every cell of at least 70 counts, at its centre.
     Grid,
+    /// What the offset head claims, between the cells.
+    Offgrid,
 }
 
 impl Readout {
@@ -17,6 +19,7 @@ impl Readout {
     pub fn name(self) -> &'static str {
         match self {
             Self::Grid => "grid",
+            Self::Offgrid => "offgrid",
         }
     }
 }

@@ -145,10 +145,7 @@ fn resume(args: &TrainArgs) -> Result<Run> {
 fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {
     match &args.data {
         Some(folder) => Source::load(folder),
-        None => Ok(Source::Generated {
-            scene: config.scene.clone(),
-            seed: config.seed,
-        }),
+        None => Ok(Source::generated(config)),
     }
 }
 

@@ -6,7 +6,7 @@
 //! label map are ever touched. All sums run in `f64` and in the order of the frames.
 
 use crate::scene::{Trajectory, label::label_cells};
-use crate::{Error, Result};
+use crate::{Error, Result, cholesky};
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, Optics, RESPONSE_LEN, Separable};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use std::borrow::Borrow;
@@ -39,7 +39,7 @@ pub fn qinit<T: Borrow<Trajectory>>(
         QinitFrom::Rendered => from_frames(trajectories),
     };
     let mean = gram.diag().sum() / FRAME_LEN as f64;
-    if mean <= 0.0 {
+    if !mean.is_finite() || mean <= 0.0 {
         let message = "Q_init needs at least one training frame with a target inside the map";
         return Err(Error::usage(message));
     }
@@ -47,8 +47,8 @@ pub fn qinit<T: Borrow<Trajectory>>(
     loop {
         let mut damped = gram.clone();
         damped.diag_mut().mapv_inplace(|entry| entry + ridge);
-        if let Some(lower) = cholesky(damped) {
-            return Ok(solve_rows(&lower, cross));
+        if let Some(lower) = cholesky::factor(damped) {
+            return Ok(cholesky::solve_rows(&lower, cross));
         }
         ridge = (10.0 * ridge).max(1e-12 * mean);
     }
@@ -109,38 +109,4 @@ fn from_frames<T: Borrow<Trajectory>>(
         }
     }
     (cross, gram)
-}
-
-/// Lower factor `L` with `L Lᵀ = matrix`, or nothing if a pivot vanishes to working precision.
-fn cholesky(mut matrix: Array2<f64>) -> Option<Array2<f64>> {
-    let n = matrix.nrows();
-    let floor = 1e-14 * matrix.diag().fold(0.0, |most: f64, &entry| most.max(entry));
-    for j in 0..n {
-        for i in j..n {
-            let known: f64 = (0..j).map(|k| matrix[(i, k)] * matrix[(j, k)]).sum();
-            let rest = matrix[(i, j)] - known;
-            matrix[(i, j)] = match i == j {
-                true if rest <= floor => return None,
-                true => libm::sqrt(rest),
-                false => rest / matrix[(j, j)],
-            };
-        }
-    }
-    Some(matrix)
-}
-
-/// Solves `X L Lᵀ = rows` for `X`, row by row.
-fn solve_rows(lower: &Array2<f64>, mut rows: Array2<f64>) -> Array2<f64> {
-    let n = lower.nrows();
-    for mut x in rows.outer_iter_mut() {
-        for i in 0..n {
-            let known: f64 = (0..i).map(|k| lower[(i, k)] * x[k]).sum();
-            x[i] = (x[i] - known) / lower[(i, i)];
-        }
-        for i in (0..n).rev() {
-            let known: f64 = (i + 1..n).map(|k| lower[(k, i)] * x[k]).sum();
-            x[i] = (x[i] - known) / lower[(i, i)];
-        }
-    }
-    rows
 }

@@ -6,7 +6,7 @@ use derefnet_core::physics::{FRAME_LEN, MAP_LEN, RATIO, WINDOW};
 use super::metric::FrameResult;
 use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
-use crate::model::{DeRefNet, Frames, Graph, TimeConvention};
+use crate::model::{DeRefNet, Frames, Graph, TimeConvention, Trained};
 use crate::scene::{Target, Trajectory};
 use crate::{Error, Result};
 
@@ -37,7 +37,7 @@ impl<'a, B: Backend> Inference<'a, B> {
         let windowed = network.config.time == TimeConvention::Window;
         let gates = windowed.then(|| {
             let mut tape = Tape::new(backend);
-            let leaves = DeRefNet::leaves(&mut tape, &values, false);
+            let leaves = network.leaves(&mut tape, &values, Trained::Nothing);
             let gates = network.gates(&mut tape, &leaves, WINDOW);
             backend.upload(&tape.download(gates))
         });
@@ -51,13 +51,56 @@ impl<'a, B: Backend> Inference<'a, B> {
 
     /// Maps of all windows of `frames`, counts, `(windows, 1089)`.
     pub fn maps(&self, frames: &Frames) -> Vec<f32> {
+        self.backend.pass(|| self.maps_of(frames))
+    }
+
+    fn maps_of(&self, frames: &Frames) -> Vec<f32> {
         let mut tape = Tape::new(self.backend);
-        let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
+        let leaves = self.leaves(&mut tape);
+        let graph = self.record(&mut tape, &leaves, frames);
+        self.map(&tape, &graph)
+    }
+
+    /// Stages and maps of all windows of `frames`.
+    fn record<'t>(&'t self, tape: &mut Tape<'t, B>, leaves: &[Var], frames: &Frames) -> Graph {
         let counts = &frames.counts;
-        let graph = self
-            .network
-            .unfold(self.backend, &mut tape, &leaves, counts, false);
-        self.answer(tape, &leaves, graph, frames.length)
+        let mut graph = self.network.unfold(tape, leaves, counts, false);
+        self.unmix_on(tape, leaves, &mut graph, frames.length);
+        graph
+    }
+
+    /// Maps of all windows from what the stages left on `tape`.
+    fn unmix_on<'t>(
+        &'t self,
+        tape: &mut Tape<'t, B>,
+        leaves: &[Var],
+        graph: &mut Graph,
+        length: usize,
+    ) {
+        graph.gate = self.gates.as_ref().map(|gates| tape.leaf(gates, false));
+        self.network.unmix(tape, leaves, graph, length);
+    }
+
+    /// The maps in `graph`, counts.
+    fn map(&self, tape: &Tape<'_, B>, graph: &Graph) -> Vec<f32> {
+        let output = graph.output.map_or_else(Vec::new, |v| tape.download(v));
+        let unit = self.network.config.intensity_scale;
+        output.iter().map(|v| v * unit).collect()
+    }
+
+    fn leaves<'t>(&'t self, tape: &mut Tape<'t, B>) -> Vec<Var> {
+        self.network.leaves(tape, &self.values, Trained::Nothing)
+    }
+
+    /// Raw answers of the offset head for all windows of `frames`, `(windows, 11, 11, 3, 3, 7)`; see
+    /// [`derefnet_core::locate::head`]. `None` if the network has no head.
+    pub fn answers(&self, frames: &Frames) -> Option<Vec<f32>> {
+        self.backend.pass(|| {
+            let mut tape = Tape::new(self.backend);
+            let leaves = self.leaves(&mut tape);
+            let answer = self.network.answer(&mut tape, &leaves, frames)?;
+            Some(tape.download(answer))
+        })
     }
 
     /// The network, for those who build on the two parts below.
@@ -68,45 +111,33 @@ impl<'a, B: Backend> Inference<'a, B> {
     /// Outputs of the last stage for `counts (frames, 121)`: `(frames, 1089)`, in units of the
     /// network's intensity scale.
     pub(super) fn unfold(&self, counts: &[f32]) -> Vec<f32> {
-        let mut tape = Tape::new(self.backend);
-        let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
-        let graph = self
-            .network
-            .unfold(self.backend, &mut tape, &leaves, counts, false);
-        let last = graph.stages.last();
-        last.map_or_else(Vec::new, |&v| tape.download(v))
+        self.backend.pass(|| {
+            let mut tape = Tape::new(self.backend);
+            let leaves = self.leaves(&mut tape);
+            let graph = self.network.unfold(&mut tape, &leaves, counts, false);
+            let last = graph.stages.last();
+            last.map_or_else(Vec::new, |&v| tape.download(v))
+        })
     }
 
     /// Map of the one window, counts, `(1089)`, whose five stage outputs `(5, 1089)` are `stages`.
     pub(super) fn unmix(&self, stages: &[f32]) -> Vec<f32> {
-        let mut tape = Tape::new(self.backend);
-        let leaves = DeRefNet::leaves(&mut tape, &self.values, false);
-        let stages = vec![tape.constant(self.backend.upload(stages))];
-        let graph = Graph {
-            unit: self.network.config.intensity_scale,
-            stages,
-            ..Graph::default()
-        };
-        self.answer(tape, &leaves, graph, WINDOW)
-    }
-
-    /// Maps of all windows, counts, from what the stages left on `tape`.
-    fn answer<'t>(
-        &'t self,
-        mut tape: Tape<'t, B>,
-        leaves: &[Var],
-        mut graph: Graph,
-        length: usize,
-    ) -> Vec<f32> {
-        graph.gate = self.gates.as_ref().map(|gates| tape.leaf(gates, false));
-        self.network.unmix(&mut tape, leaves, &mut graph, length);
-        let output = graph.output.map_or_else(Vec::new, |v| tape.download(v));
-        let unit = self.network.config.intensity_scale;
-        output.iter().map(|v| v * unit).collect()
+        self.backend.pass(|| {
+            let mut tape = Tape::new(self.backend);
+            let leaves = self.leaves(&mut tape);
+            let stages = vec![tape.constant(stages)];
+            let mut graph = Graph {
+                unit: self.network.config.intensity_scale,
+                stages,
+                ..Graph::default()
+            };
+            self.unmix_on(&mut tape, &leaves, &mut graph, WINDOW);
+            self.map(&tape, &graph)
+        })
     }
 
     /// Whether the network's position code knows the times of a trajectory of `length` frames.
-    fn check_length(&self, length: usize) -> Result<()> {
+    pub(super) fn check_length(&self, length: usize) -> Result<()> {
         if self.network.config.time == TimeConvention::Trajectory && length > PIECE {
             return Err(Error::usage(format!(
                 "a sequence has {length} frames, but this model counts time within trajectories of \
@@ -180,18 +211,30 @@ pub fn read_grid(map: &[f32]) -> Result<Vec<Detection>> {
 pub fn grid_results<B: Backend>(
     inference: &Inference<'_, B>,
     trajectories: &[Trajectory],
+    tick: impl FnMut() -> Result<()>,
+) -> Result<Vec<FrameResult>> {
+    let detect = |trajectory: &Trajectory| {
+        inference.check_length(trajectory.truth.len())?;
+        let maps = inference.maps(&batch([trajectory]));
+        maps.chunks_exact(MAP_LEN).map(read_grid).collect()
+    };
+    frame_results(trajectories, detect, tick)
+}
+
+/// What `detect` answers for the windows of each trajectory beside the truth; `tick` is called after
+/// each.
+pub(super) fn frame_results(
+    trajectories: &[Trajectory],
+    detect: impl Fn(&Trajectory) -> Result<Vec<Vec<Detection>>>,
     mut tick: impl FnMut() -> Result<()>,
 ) -> Result<Vec<FrameResult>> {
     let mut results = Vec::new();
     for trajectory in trajectories {
-        inference.check_length(trajectory.truth.len())?;
-        let maps = inference.maps(&batch([trajectory]));
-        for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
-            results.push(FrameResult {
-                detections: read_grid(map)?,
-                truth: truth.clone(),
-            });
-        }
+        let answers = detect(trajectory)?.into_iter().zip(centres(trajectory));
+        results.extend(answers.map(|(detections, truth)| FrameResult {
+            detections,
+            truth: truth.clone(),
+        }));
         tick()?;
     }
     Ok(results)

@@ -50,6 +50,19 @@ pub struct ModelConfig {
     /// Counts that equal 1 inside the network. The published network uses 1; a scale near the
     /// targets' intensity lets biases and thresholds learn as fast as kernels.
     pub intensity_scale: f32,
+    /// Sizes of the offset head; none by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadConfig>,
+}
+
+/// Sizes of the offset head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadConfig {
+    /// Channels of its hidden maps, which have 11×11 pixels.
+    pub channels: usize,
+    /// Its residual blocks.
+    pub blocks: usize,
 }
 
 impl ModelConfig {
@@ -61,6 +74,7 @@ impl ModelConfig {
             residual_blocks: 5,
             time: TimeConvention::Window,
             intensity_scale: 100.0,
+            head: None,
         };
         match preset {
             Preset::Paper => paper,
@@ -98,6 +112,10 @@ impl ModelConfig {
         bound("stages", self.stages, 1, 64)?;
         bound("channels", self.channels, 2, 256)?;
         bound("residual_blocks", self.residual_blocks, 0, 64)?;
+        if let Some(head) = &self.head {
+            bound("head.channels", head.channels, 1, 256)?;
+            bound("head.blocks", head.blocks, 0, 64)?;
+        }
         if !self.channels.is_multiple_of(2) {
             return Err(Error::usage(format!(
                 "model.channels is {}, expected even",

@@ -43,7 +43,8 @@ pub struct Provenance {
     /// Range of the noise's standard deviation in generated training frames, counts; null for a
     /// folder's.
     pub noise: Option<[f64; 2]>,
-    /// Validation figures at these weights: CSO-mAP and AP25, grid readout, per cent.
+    /// Validation figures at these weights: CSO-mAP and AP25, per cent, read as trained: off the grid
+    /// where an offset head is.
     pub validation: Option<[f64; 2]>,
     /// The model whose weights training started from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@ use super::*;
 use crate::backend::cpu::Cpu;
 use crate::dataset::Split;
 use crate::eval::network::{Inference, batch};
-use crate::model::initialise;
+use crate::model::{HeadConfig, initialise};
 use crate::scene::{SceneConfig, generate};
 
 fn small() -> DeRefNet {
@@ -48,6 +48,29 @@ fn saved(reduced: bool) -> Vec<u8> {
 
 fn read(bytes: &[u8]) -> Result<(DeRefNet, Provenance)> {
     DeRefNet::from_bytes(Path::new("m.safetensors"), bytes)
+}
+
+#[test]
+fn a_head_comes_back() {
+    let mut network = small();
+    network.config.head = Some(HeadConfig {
+        channels: 3,
+        blocks: 2,
+    });
+    network.parameters = initialise(&network.config, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    network.save(&path, &provenance(), true).unwrap();
+    let (found, _) = DeRefNet::load(&path).unwrap();
+    assert_eq!(found.config, network.config);
+    let names = |network: &DeRefNet| -> Vec<String> {
+        let tensors = network.parameters.tensors.iter();
+        let head = tensors.filter(|t| t.name.starts_with("head."));
+        head.map(|t| format!("{} {:?} {:?}", t.name, t.shape, t.values))
+            .collect()
+    };
+    assert_eq!(names(&found).len(), 2 * (1 + 4 + 1));
+    assert_eq!(names(&found), names(&network));
 }
 
 #[test]

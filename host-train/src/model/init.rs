@@ -16,7 +16,7 @@ const THETA: f32 = 0.01;
 /// Stage kernels are Xavier-normal; position code, attention and output layers uniform in
 /// ±1/√fan_in; feature and first tail layers normal with variance 2/fan_out; residual kernels a
 /// tenth of a normal with variance 2/fan_in; deformable kernels uniform in ±√(6/fan_in); offset
-/// layers and the remaining biases start at zero.
+/// layers and the remaining biases start at zero. The offset head's layers: see the code.
 pub fn initialise(config: &ModelConfig, seed: u64) -> Parameters {
     let mut parameters = Parameters::zeros(config);
     for (stream, tensor) in parameters.tensors.iter_mut().enumerate() {
@@ -29,7 +29,9 @@ pub fn initialise(config: &ModelConfig, seed: u64) -> Parameters {
 fn fill(tensor: &mut Parameter, config: &ModelConfig, rng: &mut Rng) {
     let (fan_in, fan_out) = fans(&tensor.shape);
     let name = tensor.name.as_str();
-    if name.ends_with("lambda_step") {
+    if name.starts_with("head.") {
+        fill_head(tensor, rng);
+    } else if name.ends_with("lambda_step") {
         tensor.values.fill(RHO);
     } else if name.ends_with("soft_thr") {
         tensor.values.fill(THETA / config.intensity_scale);
@@ -50,6 +52,26 @@ fn fill(tensor: &mut Parameter, config: &ModelConfig, rng: &mut Rng) {
             fan_in
         };
         uniform(tensor, 1.0 / inputs.sqrt(), rng);
+    }
+}
+
+/// Layers before a ReLU are normal with variance 2/fan_in, residual blocks' a tenth of that, the
+/// output layer's uniform in ±0.1/√fan_in. Its biases expect a handful of targets on the whole map,
+/// each somewhere in its cell and of 235 counts at 100 a unit; all others are zero.
+fn fill_head(tensor: &mut Parameter, rng: &mut Rng) {
+    let (fan_in, _) = fans(&tensor.shape);
+    let name = tensor.name.as_str();
+    if name == "head.output.bias" {
+        let expected = [-5.5, 0.0, 0.0, 1.0, 1.0, 2.35, 0.0];
+        let cells = tensor.values.chunks_exact_mut(expected.len());
+        cells.for_each(|cell| cell.copy_from_slice(&expected));
+    } else if name.ends_with(".bias") {
+        tensor.values.fill(0.0);
+    } else if name == "head.output.weight" {
+        uniform(tensor, 0.1 / fan_in.sqrt(), rng);
+    } else {
+        let share = if name.contains(".blocks.") { 0.1 } else { 1.0 };
+        normal(tensor, share * (2.0 / fan_in).sqrt(), rng);
     }
 }
 

@@ -3,6 +3,7 @@
 mod config;
 pub(crate) mod file;
 mod graph;
+mod head;
 mod init;
 mod layout;
 mod network;
@@ -11,10 +12,10 @@ mod physics;
 mod shipped;
 mod unmix;
 
-pub use config::{ModelConfig, Preset, TimeConvention};
+pub use config::{HeadConfig, ModelConfig, Preset, TimeConvention};
 pub use file::Provenance;
 pub use graph::Graph;
 pub use init::initialise;
-pub use network::{DeRefNet, Frames};
+pub use network::{DeRefNet, Frames, Trained};
 pub use parameters::{Parameter, Parameters};
 pub use physics::Operators;

@@ -5,7 +5,7 @@ use derefnet_core::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, WINDOW};
 use super::config::ModelConfig;
 use super::graph::Graph;
 use super::layout::Layout;
-use super::parameters::Parameters;
+use super::parameters::{Parameter, Parameters};
 use super::physics::Operators;
 use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
@@ -36,6 +36,28 @@ impl Frames {
     /// Windows per trajectory.
     pub fn windows(&self) -> usize {
         self.length + 1 - WINDOW
+    }
+}
+
+/// Which parameters have gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trained {
+    /// None.
+    Nothing,
+    /// Those of the network up to its map.
+    Map,
+    /// Those of the offset head.
+    Head,
+}
+
+impl Trained {
+    fn covers(self, name: &str) -> bool {
+        let is_head = name.starts_with("head.");
+        match self {
+            Self::Nothing => false,
+            Self::Map => !is_head,
+            Self::Head => is_head,
+        }
     }
 }
 
@@ -208,13 +230,16 @@ impl<B: Backend> Builder<'_, '_, B> {
 }
 
 impl DeRefNet {
-    /// Puts the parameters on the tape, in their order.
+    /// Puts the parameters, whose values are `values`, on the tape, in their order.
     pub fn leaves<'a, B: Backend>(
+        &self,
         tape: &mut Tape<'a, B>,
         values: &'a [B::Buffer],
-        train: bool,
+        trained: Trained,
     ) -> Vec<Var> {
-        values.iter().map(|v| tape.leaf(v, train)).collect()
+        let named = self.parameters.tensors.iter().zip(values);
+        let leaf = |(t, v): (&Parameter, &'a B::Buffer)| tape.leaf(v, trained.covers(&t.name));
+        named.map(leaf).collect()
     }
 
     /// Records the forward pass of `frames` for all windows of all trajectories.
@@ -222,13 +247,12 @@ impl DeRefNet {
     /// `symmetric` adds the branch that only the constraint loss needs.
     pub fn forward<B: Backend>(
         &self,
-        backend: &B,
         tape: &mut Tape<'_, B>,
         parameters: &[Var],
         frames: &Frames,
         symmetric: bool,
     ) -> Graph {
-        let mut graph = self.unfold(backend, tape, parameters, &frames.counts, symmetric);
+        let mut graph = self.unfold(tape, parameters, &frames.counts, symmetric);
         self.unmix(tape, parameters, &mut graph, frames.length);
         graph
     }
@@ -238,7 +262,6 @@ impl DeRefNet {
     /// `symmetric` adds the branch that only the constraint loss needs.
     pub fn unfold<B: Backend>(
         &self,
-        backend: &B,
         tape: &mut Tape<'_, B>,
         parameters: &[Var],
         counts: &[f32],
@@ -247,9 +270,9 @@ impl DeRefNet {
         let scale = 1.0 / self.config.intensity_scale;
         let counts: Vec<f32> = counts.iter().map(|c| c * scale).collect();
         let n = counts.len() / FRAME_LEN;
-        let start = tape.constant(backend.upload(&self.operators.start_maps(&counts)));
-        let back = tape.constant(backend.upload(&self.operators.back_project(&counts)));
-        let gram = tape.constant(backend.upload(&self.operators.gram));
+        let start = tape.constant(&self.operators.start_maps(&counts));
+        let back = tape.constant(&self.operators.back_project(&counts));
+        let gram = tape.constant(&self.operators.gram);
         let mut builder = self.builder(tape, parameters);
         let mut graph = Graph {
             unit: self.config.intensity_scale,
@@ -272,8 +295,8 @@ impl DeRefNet {
         let tensors = self.parameters.tensors.iter();
         let values: Vec<B::Buffer> = tensors.map(|t| backend.upload(&t.values)).collect();
         let mut tape = Tape::new(backend);
-        let leaves = Self::leaves(&mut tape, &values, false);
-        let graph = self.unfold(backend, &mut tape, &leaves, counts, false);
+        let leaves = self.leaves(&mut tape, &values, Trained::Nothing);
+        let graph = self.unfold(&mut tape, &leaves, counts, false);
         let is_dead = |&stage: &Var| tape.download(stage).iter().all(|v| v.abs() < DEAD);
         let stages = graph.stages.iter().enumerate();
         let dead = stages.filter(|(_, stage)| is_dead(stage));
@@ -322,7 +345,7 @@ impl DeRefNet {
         self.builder(tape, parameters).unmix(graph, h, gate, layout);
     }
 
-    fn builder<'t, 'a, B: Backend>(
+    pub(super) fn builder<'t, 'a, B: Backend>(
         &'t self,
         tape: &'t mut Tape<'a, B>,
         parameters: &'t [Var],

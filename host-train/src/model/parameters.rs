@@ -1,6 +1,7 @@
 //! Named parameters under the authors' tensor names.
 
-use super::config::ModelConfig;
+use super::config::{HeadConfig, ModelConfig};
+use super::head::OUTPUTS;
 use derefnet_core::physics::{MAP_LEN, WINDOW};
 
 /// One trainable tensor.
@@ -89,5 +90,25 @@ fn shapes(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
         }
     }
     tdda("tail_conv.2.weight", &[1, c, 3, 3]);
+    if let Some(head) = &config.head {
+        list.extend(head_shapes(head));
+    }
+    list
+}
+
+/// The same of the offset head, which is not the authors'.
+fn head_shapes(head: &HeadConfig) -> Vec<(String, Vec<usize>)> {
+    let c = head.channels;
+    let mut list = Vec::new();
+    let mut layer = |name: String, inputs: usize, outputs: usize| {
+        list.push((format!("{name}.weight"), vec![outputs, inputs, 3, 3]));
+        list.push((format!("{name}.bias"), vec![outputs]));
+    };
+    layer("head.input".to_owned(), WINDOW, c);
+    for block in 0..head.blocks {
+        layer(format!("head.blocks.{block}.conv1"), c, c);
+        layer(format!("head.blocks.{block}.conv2"), c, c);
+    }
+    layer("head.output".to_owned(), c, OUTPUTS);
     list
 }

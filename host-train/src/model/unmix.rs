@@ -177,16 +177,20 @@ impl<B: Backend> Builder<'_, '_, B> {
             .0
     }
 
+    /// The residual block `layer` of `x`.
+    pub(super) fn residual_block(&mut self, x: Var, shape: Shape, layer: &str) -> Var {
+        let parts = ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"];
+        let mut inputs = vec![x];
+        inputs.extend(parts.map(|part| self.parameter(&format!("{layer}.{part}"))));
+        self.tape.apply(residual_block(shape), &inputs)
+    }
+
     fn tail(&mut self, graph: &mut Graph, stack: Var, windows: usize) -> Var {
         let input = maps(windows, WINDOW);
         let (mut x, shape) = self.conv(stack, input, "TDDA.tail_conv.0.conv", Activation::Relu);
         graph.tail.push(("tail_in_conv", x));
         for block in 0..self.net.config.residual_blocks {
-            let layer = format!("TDDA.tail_conv.1.{block}");
-            let parts = ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"];
-            let mut inputs = vec![x];
-            inputs.extend(parts.map(|part| self.parameter(&format!("{layer}.{part}"))));
-            x = self.tape.apply(residual_block(shape), &inputs);
+            x = self.residual_block(x, shape, &format!("TDDA.tail_conv.1.{block}"));
         }
         graph.tail.push(("tail_res", x));
         self.conv(x, shape, "TDDA.tail_conv.2", Activation::None).0

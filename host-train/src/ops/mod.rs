@@ -12,6 +12,7 @@ mod deform_conv2d;
 mod gather;
 mod group_scale;
 mod loss;
+mod offset_likelihood;
 mod per_item;
 mod soft_threshold;
 mod time_code;
@@ -25,6 +26,7 @@ pub use deform_conv2d::DeformConv2d;
 pub use gather::Gather;
 pub use group_scale::GroupScale;
 pub use loss::{AbsoluteError, SquaredError, WeightedSum};
+pub use offset_likelihood::{OffsetLikelihood, Wanted};
 pub use per_item::{Id, PerItem};
 pub use soft_threshold::SoftThreshold;
 pub use time_code::TimeCode;
@@ -73,6 +75,7 @@ operators!(
     Gather,
     GroupScale,
     Mul,
+    OffsetLikelihood,
     PerItem,
     SoftThreshold,
     SquaredError,

@@ -131,19 +131,17 @@ impl Canvas {
         }
     }
 
+    pub fn fill_polygon(&mut self, points: &[Point], colour: Rgb) {
+        if let Some(path) = path_of(points, true) {
+            let (paint, still) = (paint_of(colour), Transform::identity());
+            let clip = self.clip.as_ref();
+            self.pixmap
+                .fill_path(&path, &paint, FillRule::Winding, still, clip);
+        }
+    }
+
     fn stroke(&mut self, points: &[Point], closed: bool, pen: Pen) {
-        let mut builder = PathBuilder::new();
-        for (index, &(x, y)) in points.iter().enumerate() {
-            if index == 0 {
-                builder.move_to(x, y);
-            } else {
-                builder.line_to(x, y);
-            }
-        }
-        if closed {
-            builder.close();
-        }
-        if let Some(path) = builder.finish() {
+        if let Some(path) = path_of(points, closed) {
             self.stroke_path(&path, pen);
         }
     }
@@ -255,6 +253,21 @@ fn paint_of(colour: Rgb) -> Paint<'static> {
     paint.set_color(colour_of(colour));
     paint.anti_alias = true;
     paint
+}
+
+fn path_of(points: &[Point], closed: bool) -> Option<tiny_skia::Path> {
+    let mut builder = PathBuilder::new();
+    for (index, &(x, y)) in points.iter().enumerate() {
+        if index == 0 {
+            builder.move_to(x, y);
+        } else {
+            builder.line_to(x, y);
+        }
+    }
+    if closed {
+        builder.close();
+    }
+    builder.finish()
 }
 
 fn rect_of(((left, top), (right, bottom)): (Point, Point)) -> Option<Rect> {

@@ -6,7 +6,10 @@
 
 pub mod ablation;
 mod axes;
+pub mod calibration;
 mod canvas;
+pub mod efficiency;
+pub mod ellipses;
 pub mod frames;
 mod heat;
 pub mod map;

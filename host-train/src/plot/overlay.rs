@@ -78,7 +78,7 @@ pub(super) fn panel(
     colours: Colours,
     size: f32,
 ) -> Axes<'static> {
-    let (rows, columns) = zoom(overlay);
+    let (rows, columns) = zoom(overlay, 0.6);
     let axes = Axes {
         area,
         horizontal: Axis::linear(columns, "y (column), px"),
@@ -100,15 +100,15 @@ pub(super) fn panel(
     axes
 }
 
-fn finite(mark: &&Mark) -> bool {
+pub(super) fn finite(mark: &&Mark) -> bool {
     mark.x.is_finite() && mark.y.is_finite()
 }
 
-/// Square region that holds every mark with some room, as (rows, columns).
+/// Square region that holds every mark with `room` pixels around, as (rows, columns).
 ///
 /// Without marks it is the whole frame. It never leaves the frame, but for what it takes to be
 /// square.
-fn zoom(overlay: &Overlay) -> ((f64, f64), (f64, f64)) {
+pub(super) fn zoom(overlay: &Overlay, room: f64) -> ((f64, f64), (f64, f64)) {
     let marks = || {
         let found = overlay.series.iter().flat_map(|series| series.marks);
         overlay.truth.iter().chain(found).filter(finite)
@@ -123,12 +123,12 @@ fn zoom(overlay: &Overlay) -> ((f64, f64), (f64, f64)) {
         if low > high {
             whole
         } else {
-            ((low - 0.6).max(whole.0), (high + 0.6).min(whole.1))
+            ((low - room).max(whole.0), (high + room).min(whole.1))
         }
     };
     let rows = span(&mut marks().map(|mark| mark.x), rows);
     let columns = span(&mut marks().map(|mark| mark.y), columns);
-    let side = (rows.1 - rows.0).max(columns.1 - columns.0).max(1.6);
+    let side = (rows.1 - rows.0).max(columns.1 - columns.0).max(1.0 + room);
     let square = |(low, high): (f64, f64)| {
         let middle = (low + high) / 2.0;
         (middle - side / 2.0, middle + side / 2.0)
@@ -137,7 +137,7 @@ fn zoom(overlay: &Overlay) -> ((f64, f64), (f64, f64)) {
 }
 
 /// 95 % region of a detection with known uncertainty.
-fn ellipse(canvas: &mut Canvas, axes: &Axes, mark: &Mark, colour: Rgb, size: f32) {
+pub(super) fn ellipse(canvas: &mut Canvas, axes: &Axes, mark: &Mark, colour: Rgb, size: f32) {
     let Some([sigma_x, sigma_y, correlation]) = mark.sigma else {
         return;
     };
@@ -162,7 +162,8 @@ pub(super) enum Symbol {
     Circle,
     /// Colour and angle in degrees from upright.
     Cross(Rgb, f64),
-    Ellipse,
+    Dot(Rgb),
+    Ellipse(Rgb),
 }
 
 impl Symbol {
@@ -186,14 +187,18 @@ impl Symbol {
                     }
                 }
             }
-            Self::Ellipse => {
+            Self::Dot(colour) => {
+                canvas.disc((x, y), 3.8 * size, WHITE);
+                canvas.disc((x, y), 2.8 * size, colour);
+            }
+            Self::Ellipse(colour) => {
                 let points: Vec<Point> = (0..36)
                     .map(|step| {
                         let (sin, cos) = (step as f32 * std::f32::consts::TAU / 36.0).sin_cos();
                         (x + 13.0 * size * cos, y + 7.0 * size * sin)
                     })
                     .collect();
-                canvas.polygon(&points, Pen::new(INK, 1.8 * size));
+                canvas.polygon(&points, Pen::new(colour, 1.8 * size));
             }
         }
     }
@@ -208,13 +213,16 @@ pub(super) fn legend_entries(overlay: &Overlay) -> Vec<(Symbol, String)> {
     }
     let mut marks = overlay.series.iter().flat_map(|series| series.marks);
     if marks.any(|mark| mark.sigma.is_some()) {
-        entries.push((Symbol::Ellipse, "95 % region of a detection".to_owned()));
+        entries.push((
+            Symbol::Ellipse(INK),
+            "95 % region of a detection".to_owned(),
+        ));
     }
     entries
 }
 
 /// Bar of a round length in the left bottom corner, on its own ground.
-fn scale_bar(canvas: &mut Canvas, axes: &Axes) {
+pub(super) fn scale_bar(canvas: &mut Canvas, axes: &Axes) {
     let ((left, _), (right, bottom)) = axes.area;
     let (low, high) = axes.horizontal.range;
     let length = match high - low {
@@ -291,7 +299,7 @@ mod tests {
             series: &series,
         };
         check_picture("overlay-empty", |path| draw(path, &overlay));
-        assert_eq!(zoom(&overlay), ((-0.5, 10.5), (-0.5, 10.5)));
+        assert_eq!(zoom(&overlay, 0.6), ((-0.5, 10.5), (-0.5, 10.5)));
     }
 
     #[test]
@@ -308,7 +316,7 @@ mod tests {
             truth: &truth,
             series: &series,
         };
-        let (rows, columns) = zoom(&overlay);
+        let (rows, columns) = zoom(&overlay, 0.6);
         assert!((rows.1 - rows.0 - (columns.1 - columns.0)).abs() < 1e-12);
         for mark in truth.iter().chain(&found) {
             assert!((rows.0..rows.1).contains(&mark.x));

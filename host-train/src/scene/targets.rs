@@ -32,8 +32,10 @@ pub const FREE_DRIFT: f64 = 0.003;
 /// Positions tried for one free target, and arrangements tried for one trajectory.
 const TRIES: u32 = 64;
 
-const AXES: [(f64, f64); 4] = [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)];
-const DIAGONALS: [(f64, f64); 4] = {
+/// Directions of targets 1 to 4 from their reference point.
+pub(crate) const AXES: [(f64, f64); 4] = [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)];
+/// Directions of targets 5 to 8.
+pub(crate) const DIAGONALS: [(f64, f64); 4] = {
     const H: f64 = core::f64::consts::FRAC_1_SQRT_2;
     [(-H, -H), (-H, H), (H, -H), (H, H)]
 };

@@ -2,9 +2,12 @@
 //!
 //! Deviation: parameters and moments of negligible size become zero.
 
+use std::ops::DerefMut;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::backend::cpu::Buffer;
 use crate::backend::cpu::arch::Isa;
 
 /// Constants of Adam, in the units of the loss that it descends; the learning rate comes with every
@@ -85,7 +88,12 @@ impl Adam {
     ///
     /// # Panics
     /// If lengths differ from those given at creation.
-    pub fn step(&mut self, rates: &[f32], values: &mut [Vec<f32>], grads: &[Option<Vec<f32>>]) {
+    pub fn step<B: DerefMut<Target = [f32]>>(
+        &mut self,
+        rates: &[f32],
+        values: &mut [B],
+        grads: &[Option<B>],
+    ) {
         assert!(values.len() == self.first.len() && grads.len() == self.first.len());
         assert!(rates.len() == values.len());
         self.steps += 1;
@@ -123,15 +131,15 @@ impl Adam {
 }
 
 /// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
-pub(super) fn clip(grads: &mut [Option<Vec<f32>>], limit: f32) {
+pub(super) fn clip(grads: &mut [Option<Buffer>], limit: f32) {
     if limit == 0.0 {
         return;
     }
-    let square = |g: &Vec<f32>| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+    let square = |g: &Buffer| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
     let norm = grads.iter().flatten().map(square).sum::<f64>().sqrt();
     if norm > f64::from(limit) {
         let factor = (f64::from(limit) / norm) as f32;
-        for value in grads.iter_mut().flatten().flatten() {
+        for value in grads.iter_mut().flatten().flat_map(|g| g.iter_mut()) {
             *value *= factor;
         }
     }

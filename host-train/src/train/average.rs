@@ -1,5 +1,7 @@
 //! An exponential average of the weights over the steps (Polyak and Juditsky 1992, with forgetting).
 
+use std::ops::Deref;
+
 use rayon::prelude::*;
 
 use super::adam::{NEGLIGIBLE, SLICE, flush};
@@ -16,7 +18,7 @@ pub(super) fn kept(ema: f32, step: u64) -> f32 {
 ///
 /// # Panics
 /// If tensors differ in number or length.
-pub(super) fn follow(average: &mut [Vec<f32>], values: &[Vec<f32>], kept: f32) {
+pub(super) fn follow(average: &mut [Vec<f32>], values: &[impl Deref<Target = [f32]>], kept: f32) {
     assert_eq!(average.len(), values.len());
     let taken = 1.0 - kept;
     let isa = Isa::best();

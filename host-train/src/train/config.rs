@@ -18,8 +18,15 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Optimisation steps of the whole run, default 20,000.
     pub steps: u64,
+    /// What is trained; default `map`.
+    #[serde(default)]
+    pub objective: Objective,
     /// Trajectories per step, default 1 (20 frames, 16 windows), as published.
     pub batch: usize,
+    /// Steps between two windows of one trajectory where offsets are trained; 0, the default, trains
+    /// on all windows of a trajectory in one step, as published for maps.
+    #[serde(default)]
+    pub spread: u64,
     /// Learning rate over the steps.
     pub schedule: Schedule,
     /// Largest norm of the whole gradient; longer ones are scaled down; 0 never does. Default 0.
@@ -28,6 +35,10 @@ pub struct TrainConfig {
     /// a step moves each row sum, all that matters, 1,089 times as far as any other parameter;
     /// default 1/1089. The published recipe is 1.
     pub time_code_rate: f32,
+    /// Factor of the learning rate of the unfolded stages; default and published 1. Their ReLUs have
+    /// no biases and die where steps are long, and with a stage dies all that the stages before it do.
+    #[serde(default = "one")]
+    pub stage_rate: f32,
     /// Share of an exponential average of the weights that survives each step; the average is what
     /// is validated and saved as a model. 0, the default and the published recipe, keeps none.
     #[serde(default)]
@@ -40,6 +51,10 @@ pub struct TrainConfig {
     pub model: ModelConfig,
     /// Generated training data; `--data` replaces it by a folder.
     pub scene: SceneConfig,
+    /// Other rules for shares of the generated training trajectories; none by default. Validation
+    /// keeps to `scene`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
     /// Training trajectories before the first comes again; 0, the default, is all: every one of a
     /// folder, and without end where they are generated.
     #[serde(default)]
@@ -96,12 +111,40 @@ impl Schedule {
     }
 }
 
+/// What a run trains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// The network up to its map, towards the label maps.
+    #[default]
+    Map,
+    /// The offset head, towards the likelihood of the targets; the network before it stays.
+    Offsets,
+}
+
+/// Rules of a share of the training trajectories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Also {
+    /// Share, above 0 and at most 1.
+    pub share: f64,
+    /// Its rules; fields left out take the generator's defaults, not those of the run's scene.
+    pub scene: SceneConfig,
+}
+
+/// For fields that older files lack.
+fn one() -> f32 {
+    1.0
+}
+
 impl TrainConfig {
     /// Defaults for a preset.
     pub fn preset(preset: Preset) -> Self {
         Self {
             seed: 1,
+            spread: 0,
             steps: 20_000,
+            objective: Objective::Map,
             batch: 1,
             schedule: Schedule {
                 rate: 1e-4,
@@ -111,11 +154,13 @@ impl TrainConfig {
             },
             clip_norm: 0.0,
             time_code_rate: 1.0 / 1089.0,
+            stage_rate: 1.0,
             ema: 0.0,
             adam: AdamConfig::default(),
             loss: LossConfig::published(LossVariant::Paper),
             model: ModelConfig::preset(preset),
             scene: SceneConfig::default(),
+            also: Vec::new(),
             train_trajectories: 0,
             qinit: QinitFrom::Physics,
             qinit_trajectories: 3_500,
@@ -167,6 +212,21 @@ impl TrainConfig {
         }
     }
 
+    /// Factor of the learning rate of the parameter `name`. Adam's steps have the same length in all
+    /// units: inside a network of scale 100 a threshold would move 100 times as far as one in counts
+    /// does, and threshold its stage to death.
+    pub(super) fn rate_factor(&self, name: &str) -> f32 {
+        if name == "TDDA.mlp.weight" {
+            self.time_code_rate
+        } else if name.ends_with(".soft_thr") {
+            self.stage_rate / self.model.intensity_scale
+        } else if name.starts_with("fcs.") {
+            self.stage_rate
+        } else {
+            1.0
+        }
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -197,6 +257,7 @@ impl TrainConfig {
             ("schedule.last", self.schedule.last, 1.0),
             ("clip_norm", self.clip_norm, f32::MAX),
             ("time_code_rate", self.time_code_rate, 1.0),
+            ("stage_rate", self.stage_rate, 1.0),
             // Beyond this f32 no longer holds what a step adds to the average.
             ("ema", self.ema, 0.9999),
             ("adam.beta1", self.adam.beta1, 0.999_999),
@@ -220,7 +281,39 @@ impl TrainConfig {
         self.loss.validate()?;
         self.model.validate()?;
         self.scene.validate()?;
+        self.check_also()?;
+        if self.objective == Objective::Offsets && self.model.head.is_none() {
+            return Err(Error::usage(
+                "objective is \"offsets\", expected sizes of the head under model.head",
+            ));
+        }
         self.validation_scene().validate()
+    }
+
+    fn check_also(&self) -> Result<()> {
+        let mut sum = 0.0;
+        for other in &self.also {
+            other.scene.validate()?;
+            if !(other.share > 0.0 && other.share <= 1.0) {
+                return Err(Error::usage(format!(
+                    "also.share is {}, expected more than 0, at most 1",
+                    other.share
+                )));
+            }
+            if other.scene.frames != self.scene.frames {
+                return Err(Error::usage(format!(
+                    "also.scene.frames is {}, expected that of the scene, {}",
+                    other.scene.frames, self.scene.frames
+                )));
+            }
+            sum += other.share;
+        }
+        if sum > 1.0 {
+            return Err(Error::usage(format!(
+                "the shares under also add up to {sum}, expected at most 1"
+            )));
+        }
+        Ok(())
     }
 
     /// Rules of generated validation trajectories.
@@ -380,6 +473,21 @@ mod tests {
                 "schedule.hold is 1.5, expected 0..=1",
             ),
             ("schedule.rate = nan", "schedule.rate is NaN"),
+            ("objective = 'offsets'", "model.head"),
+            ("objective = 'places'", "places"),
+            (
+                "model.head = { channels = 0, blocks = 1 }",
+                "model.head.channels is 0, expected 1..=256",
+            ),
+            ("also = [{ share = 0.0, scene = {} }]", "also.share is 0"),
+            (
+                "also = [{ share = 0.6, scene = {} }, { share = 0.6, scene = {} }]",
+                "1.2",
+            ),
+            (
+                "also = [{ share = 0.6, scene = { frames = 9 } }]",
+                "also.scene.frames is 9",
+            ),
             ("adam.beta1 = 1.0", "adam.beta1 is 1"),
             ("clip_norm = -1.0", "clip_norm is -1"),
             ("ema = 1.0", "ema is 1, expected 0..=0.9999"),

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use super::checkpoint::Best;
+use super::config::Objective;
 use super::journal::ValidationRow;
 use super::run::{BEST, CHECKPOINT, LAST, Run};
 use crate::Result;
 use crate::eval::metric::{Report, evaluate};
 use crate::eval::network::{Inference, batch, grid_results};
+use crate::eval::offgrid::offgrid_results;
 use crate::model::{DeRefNet, Provenance};
 
 impl Run {
@@ -28,7 +30,10 @@ impl Run {
         self.refresh();
         let model = self.model();
         let inference = Inference::new(&model, &self.backend);
-        let results = grid_results(&inference, &self.validation, || Ok(()))?;
+        let results = match self.state.config.objective {
+            Objective::Map => grid_results(&inference, &self.validation, || Ok(()))?,
+            Objective::Offsets => offgrid_results(&inference, &self.validation, || Ok(()))?,
+        };
         let report = evaluate(&results)?;
         let found = Best {
             step: self.state.step,

@@ -220,7 +220,7 @@ mod tests {
         let centre_frames = vec![2, 3, 8, 9];
         let backend = Cpu::new();
         let mut tape = Tape::new(&backend);
-        let mut constant = |values: &Vec<f32>| tape.constant(values.clone());
+        let mut constant = |values: &[f32]| tape.constant(values);
         let stages = vec![constant(&first), constant(&stage)];
         let graph = Graph {
             unit: UNIT,

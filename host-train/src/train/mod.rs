@@ -8,13 +8,15 @@ mod events;
 pub mod journal;
 mod keep;
 pub mod loss;
+mod pool;
 pub mod run;
 mod source;
 mod start;
+mod step;
 
 pub use adam::{Adam, AdamConfig};
 pub use checkpoint::{Best, Checkpoint};
-pub use config::{Schedule, TrainConfig};
+pub use config::{Also, Objective, Schedule, TrainConfig};
 pub use loss::{LossConfig, LossVariant, Losses};
 pub use run::{Event, Run, Stop};
 pub use source::Source;

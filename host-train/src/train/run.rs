@@ -8,18 +8,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::adam::clip;
 use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, LogRow};
+use super::pool::Pool;
 use super::source::Source;
-use super::{Adam, Losses, TrainConfig, average, start};
-use crate::autograd::Tape;
-use crate::backend::cpu::Cpu;
+use super::{Adam, TrainConfig, start};
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::eval::metric::Report;
-use crate::eval::network::{batch, centres};
-use crate::model::DeRefNet;
 use crate::scene::Trajectory;
-use crate::scene::label::label_map;
 use crate::{Error, Result, atomic};
 
 /// File of the last state in a run directory.
@@ -38,7 +34,7 @@ pub struct StepLosses {
     pub constraint: f32,
     /// Alignment term, unweighted; 0 where not computed.
     pub align: f32,
-    /// Regression term, unweighted.
+    /// Regression term, unweighted; of the offset head its likelihood, which is the total.
     pub regression: f32,
 }
 
@@ -48,10 +44,11 @@ pub struct Run {
     pub(super) state: Checkpoint,
     pub(super) source: Source,
     pub(super) backend: Cpu,
-    pub(super) values: Vec<Vec<f32>>,
+    pub(super) values: Vec<Buffer>,
     pub(super) rates: Vec<f32>,
     pub(super) journal: Journal,
     pub(super) validation: Vec<Trajectory>,
+    pub(super) pool: Pool,
 }
 
 /// Why the loop stopped.
@@ -69,7 +66,7 @@ pub enum Event<'a> {
     Step(u64, &'a StepLosses),
     /// A validation is done.
     Validated(u64, &'a Report),
-    /// These stages are dead; see [`DeRefNet::dead_stages`].
+    /// These stages are dead; see [`DeRefNet::dead_stages`](crate::model::DeRefNet::dead_stages).
     Dead(&'a [usize]),
 }
 
@@ -151,21 +148,14 @@ impl Run {
             .parameters
             .tensors
             .iter()
-            .map(|t| t.values.clone())
+            .map(|t| Buffer::from(t.values.as_slice()))
             .collect();
-        let rate = |name: &str| {
-            if name == "TDDA.mlp.weight" {
-                state.config.time_code_rate
-            } else {
-                1.0
-            }
-        };
         let rates = state
             .network
             .parameters
             .tensors
             .iter()
-            .map(|t| rate(&t.name))
+            .map(|t| state.config.rate_factor(&t.name))
             .collect();
         let validation = source.validation(&state.config);
         Ok(Self {
@@ -177,6 +167,7 @@ impl Run {
             rates,
             journal,
             validation,
+            pool: Pool::default(),
         })
     }
 
@@ -252,62 +243,11 @@ impl Run {
         Ok(Stop::Finished)
     }
 
-    fn rate(&self, step: u64) -> f32 {
+    pub(super) fn rate(&self, step: u64) -> f32 {
         self.state
             .config
             .schedule
             .rate_at(step, self.state.config.steps)
-    }
-
-    /// One optimisation step.
-    fn advance(&mut self) -> Result<StepLosses> {
-        let config = &self.state.config;
-        let trajectories = self.source.of_step(self.state.step, config);
-        let scale = 1.0 / config.model.intensity_scale;
-        let labels: Vec<f32> = trajectories
-            .iter()
-            .flat_map(|t| centres(t).iter().flat_map(|truth| label_map(truth)))
-            .map(|v| v * scale)
-            .collect();
-        let frames = batch(&trajectories);
-
-        let mut tape = Tape::new(&self.backend);
-        let leaves = DeRefNet::leaves(&mut tape, &self.values, true);
-        let symmetric = config.loss.constraint > 0.0;
-        let network = &self.state.network;
-        let graph = network.forward(&self.backend, &mut tape, &leaves, &frames, symmetric);
-        let labels = tape.constant(labels);
-        let losses = Losses::record(&mut tape, &graph, labels, trajectories.len(), &config.loss);
-        let scalar = |var| tape.value(var)[0];
-        let report = StepLosses {
-            total: scalar(losses.total),
-            constraint: losses.constraint.iter().map(|&v| scalar(v)).sum(),
-            align: losses.align.map_or(0.0, scalar),
-            regression: scalar(losses.regression),
-        };
-        if !report.total.is_finite() {
-            return Err(Error::CheckFailed(format!(
-                "the loss of step {} is {}; the last checkpoint is kept; try a lower schedule.rate",
-                self.state.step + 1,
-                report.total
-            )));
-        }
-        let mut gradients = tape.backward(losses.total, &[]);
-        let mut grads: Vec<_> = leaves.iter().map(|&leaf| gradients.take(leaf)).collect();
-        drop(tape);
-        clip(&mut grads, config.clip_norm);
-        let rate = self.rate(self.state.step);
-        let rates: Vec<f32> = self.rates.iter().map(|r| r * rate).collect();
-        self.state.adam.step(&rates, &mut self.values, &grads);
-        for grad in grads.into_iter().flatten() {
-            crate::backend::Backend::recycle(&self.backend, grad);
-        }
-        if let Some(average) = &mut self.state.average {
-            let kept = average::kept(self.state.config.ema, self.state.step);
-            average::follow(average, &self.values, kept);
-        }
-        self.state.step += 1;
-        Ok(report)
     }
 
     /// Validates between two steps, and saves.

@@ -1,6 +1,9 @@
 use super::*;
-use crate::model::Preset;
+use crate::backend::cpu::Buffer;
+use crate::model::{DeRefNet, HeadConfig, Preset};
 use crate::scene::SceneConfig;
+use crate::train::Objective;
+use crate::train::adam::clip;
 
 fn tiny() -> TrainConfig {
     let mut config = TrainConfig::preset(Preset::Edge);
@@ -13,16 +16,10 @@ fn tiny() -> TrainConfig {
     config
 }
 
-fn generated(config: &TrainConfig) -> Source {
-    Source::Generated {
-        scene: config.scene.clone(),
-        seed: config.seed,
-    }
-}
-
 #[test]
 fn clipping_bounds_the_common_norm() {
-    let grads = || vec![Some(vec![3.0_f32, 0.0]), None, Some(vec![-4.0])];
+    let some = |values: &[f32]| Some(Buffer::from(values));
+    let grads = || vec![some(&[3.0, 0.0]), None, some(&[-4.0])];
     let clipped = |limit| {
         let mut grads = grads();
         clip(&mut grads, limit);
@@ -30,16 +27,16 @@ fn clipping_bounds_the_common_norm() {
     };
     assert_eq!(clipped(0.0), grads());
     assert_eq!(clipped(5.0), grads());
-    assert_eq!(clipped(2.5), [Some(vec![1.5, 0.0]), None, Some(vec![-2.0])]);
+    assert_eq!(clipped(2.5), [some(&[1.5, 0.0]), None, some(&[-2.0])]);
 }
 
 /// Adam's first step moves every value by about its rate.
 #[test]
-fn position_code_has_its_own_rate() {
+fn position_code_and_thresholds_have_their_own_rates() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = tiny();
     (config.steps, config.schedule.rate) = (1, 1e-3);
-    let source = generated(&config);
+    let source = Source::generated(&config);
     let mut run = Run::create(folder.path(), config, source, None).unwrap();
     let before = run.values.clone();
     run.train(None, |_| Ok(())).unwrap();
@@ -54,6 +51,9 @@ fn position_code_has_its_own_rate() {
     // Weights of up to 0.03 move by 1e-6: rounding takes a share of it.
     let code = share("TDDA.mlp.weight") * 1089.0;
     assert!((code - 1.0).abs() < 1e-2, "{code}");
+    // A threshold of 1e-4 in units of 100 counts moves by 1e-5.
+    let threshold = share("fcs.0.soft_thr") * 100.0;
+    assert!((threshold - 1.0).abs() < 1e-2, "{threshold}");
 }
 
 /// The first step keeps a tenth of the initial weights.
@@ -62,7 +62,7 @@ fn the_average_is_validated_and_shipped() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = tiny();
     (config.steps, config.ema) = (1, 0.999);
-    let source = generated(&config);
+    let source = Source::generated(&config);
     let mut run = Run::create(folder.path(), config, source, None).unwrap();
     let before = run.values.clone();
     run.train(None, |_| Ok(())).unwrap();
@@ -95,7 +95,7 @@ fn trajectories_come_again() {
             steps: 3,
             ..tiny()
         };
-        let source = generated(&config);
+        let source = Source::generated(&config);
         let mut run = Run::create(&folder.path().join(name), config, source, None).unwrap();
         let mut losses = Vec::new();
         run.train(None, |event| {
@@ -119,7 +119,7 @@ fn validation_has_its_own_noise() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = tiny();
     config.validate_noise = Some([3.0, 3.0]);
-    let source = generated(&config);
+    let source = Source::generated(&config);
     let clean = source.validation(&tiny());
     let run = Run::create(&folder.path().join("a"), config.clone(), source, None).unwrap();
     assert_eq!(run.validation[0].truth, clean[0].truth);
@@ -136,7 +136,7 @@ fn validation_has_its_own_noise() {
 fn a_checkpoint_without_an_average_loads() {
     let folder = tempfile::tempdir().unwrap();
     let config = tiny();
-    let source = generated(&config);
+    let source = Source::generated(&config);
     Run::create(folder.path(), config.clone(), source, None).unwrap();
     let path = folder.path().join(CHECKPOINT);
     let state = Checkpoint::load(&path).unwrap();
@@ -158,7 +158,7 @@ fn a_checkpoint_without_an_average_loads() {
 fn checkpoints_come_back_whole() {
     let folder = tempfile::tempdir().unwrap();
     let config = tiny();
-    let source = generated(&config);
+    let source = Source::generated(&config);
     let mut run = Run::create(folder.path(), config, source, None).unwrap();
     run.train(None, |_| Ok(())).unwrap();
     let state = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
@@ -182,7 +182,7 @@ fn stopping_saves_the_state() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = tiny();
         (config.steps, config.validate_every) = (9, 3);
-        let source = generated(&config);
+        let source = Source::generated(&config);
         let mut run = Run::create(folder.path(), config, source, None).unwrap();
         let stop = run.train(None, |event| match event {
             Event::Validated(..) if at_validation => Err(Error::Interrupted),
@@ -199,7 +199,7 @@ fn stopping_saves_the_state() {
 fn resuming_with_other_data_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let config = tiny();
-    let source = generated(&config);
+    let source = Source::generated(&config);
     Run::create(folder.path(), config, source, None).unwrap();
     let scene = SceneConfig {
         frames: 5,
@@ -217,7 +217,7 @@ fn resuming_with_other_data_is_refused() {
         .unwrap()
         .to_string();
     assert!(refused.contains("give the same --data"), "{refused}");
-    assert!(Run::resume(folder.path(), |config| Ok(generated(config))).is_ok());
+    assert!(Run::resume(folder.path(), |config| Ok(Source::generated(config))).is_ok());
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_folder_with_a_model_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), "mine").unwrap();
         let config = tiny();
-        let source = generated(&config);
+        let source = Source::generated(&config);
         let refused = Run::create(folder.path(), config, source, None)
             .err()
             .unwrap()
@@ -244,7 +244,7 @@ fn a_run_starts_from_a_model_of_its_sizes() {
     let folder = tempfile::tempdir().unwrap();
     let [first, second, third] = ["a", "b", "c"].map(|name| folder.path().join(name));
     let config = tiny();
-    let source = generated(&config);
+    let source = Source::generated(&config);
     let mut run = Run::create(&first, config.clone(), source, None).unwrap();
     run.train(None, |_| Ok(())).unwrap();
     let model = first.join(LAST);
@@ -253,7 +253,7 @@ fn a_run_starts_from_a_model_of_its_sizes() {
         seed: 2,
         ..config.clone()
     };
-    let source = generated(&again);
+    let source = Source::generated(&again);
     let started = Run::create(&second, again.clone(), source.clone(), Some(&model)).unwrap();
     assert_eq!(started.values, run.values);
     let (network, resumed) = (&run.state.network, Run::resume(&second, |_| Ok(source)));
@@ -267,7 +267,7 @@ fn a_run_starts_from_a_model_of_its_sizes() {
 
     let mut larger = again;
     larger.model.channels = 4;
-    let source = generated(&larger);
+    let source = Source::generated(&larger);
     let refused = Run::create(&third, larger, source, Some(&model)).map(|_| ());
     let message = refused.unwrap_err().to_string();
     assert!(
@@ -282,7 +282,7 @@ fn dead_stages_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = tiny();
     config.model.stages = 2;
-    let source = generated(&config);
+    let source = Source::generated(&config);
     let mut run = Run::create(folder.path(), config, source, None).unwrap();
     assert!(run.dead_stages().is_empty());
     let mut names = run.state.network.parameters.tensors.iter();
@@ -290,4 +290,50 @@ fn dead_stages_are_told() {
     run.values[at.unwrap()].fill(0.0);
     run.refresh();
     assert_eq!(run.dead_stages(), [1]);
+}
+
+/// The head is drawn where the model to start from has none; then it alone moves, and `offsets`
+/// validates off the grid.
+#[test]
+fn offsets_train_the_head_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["a", "b"].map(|name| folder.path().join(name));
+    let mut config = tiny();
+    let mut run = Run::create(&first, config.clone(), Source::generated(&config), None).unwrap();
+    run.train(None, |_| Ok(())).unwrap();
+
+    config.objective = Objective::Offsets;
+    (config.steps, config.batch, config.schedule.rate) = (3, 2, 1e-3);
+    config.model.head = Some(HeadConfig {
+        channels: 4,
+        blocks: 1,
+    });
+    let source = Source::generated(&config);
+    let start = first.join(LAST);
+    let mut head = Run::create(&second, config.clone(), source, Some(&start)).unwrap();
+    let before = head.values.clone();
+    let mut validated = 0;
+    head.train(None, |event| {
+        validated += u32::from(matches!(event, Event::Validated(..)));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(validated, 1);
+    let names = head
+        .state
+        .network
+        .parameters
+        .tensors
+        .iter()
+        .map(|t| &t.name);
+    for ((name, now), before) in names.zip(&head.values).zip(&before) {
+        assert_eq!(now != before, name.starts_with("head."), "{name}");
+    }
+    let trunk = &run.values;
+    assert_eq!(&head.values[..trunk.len()], &trunk[..]);
+    let (shipped, _) = DeRefNet::load(&second.join(LAST)).unwrap();
+    assert_eq!(shipped.config.head, config.model.head);
+    let source = Source::generated(&config);
+    let resumed = Run::resume(&second, |_| Ok(source)).unwrap();
+    assert_eq!(resumed.values, head.values);
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::TrainConfig;
+use super::{Also, TrainConfig};
 use crate::dataset::{Split, load_split};
 use crate::scene::{DATA_VERSION, SceneConfig, Trajectory, generate};
 use crate::{Error, Result};
@@ -14,6 +14,8 @@ pub enum Source {
     Generated {
         /// Rules.
         scene: SceneConfig,
+        /// Other rules for shares of the training trajectories.
+        also: Vec<Also>,
         /// Seed.
         seed: u64,
     },
@@ -26,7 +28,29 @@ pub enum Source {
     },
 }
 
+/// Rules of training trajectory `index`: multiples of the golden ratio fill every share evenly.
+fn rules<'s>(scene: &'s SceneConfig, also: &'s [Also], index: u64) -> &'s SceneConfig {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut place = index.wrapping_mul(GOLDEN) as f64 / 2f64.powi(64);
+    for other in also {
+        place -= other.share;
+        if place < 0.0 {
+            return &other.scene;
+        }
+    }
+    scene
+}
+
 impl Source {
+    /// Trajectories made by the rules of `config`.
+    pub fn generated(config: &TrainConfig) -> Self {
+        Self::Generated {
+            scene: config.scene.clone(),
+            also: config.also.clone(),
+            seed: config.seed,
+        }
+    }
+
     /// Reads the training and validation splits of a data set folder.
     ///
     /// # Errors
@@ -61,7 +85,9 @@ impl Source {
     /// Training trajectory number `index`, counted over the whole run.
     pub fn train(&self, index: u64) -> Trajectory {
         match self {
-            Self::Generated { scene, seed } => generate(scene, *seed, Split::Train, index),
+            Self::Generated { scene, also, seed } => {
+                generate(rules(scene, also, index), *seed, Split::Train, index)
+            }
             Self::Loaded { train, .. } => train[(index % train.len() as u64) as usize].clone(),
         }
     }
@@ -140,4 +166,45 @@ fn checksum<'t>(trajectories: impl Iterator<Item = &'t Trajectory>) -> u32 {
         }
     }
     crc.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Preset;
+    use crate::scene::Arrangement;
+
+    #[test]
+    fn shares_are_filled_evenly() {
+        let mut config = TrainConfig::preset(Preset::Edge);
+        let with = |share, arrangement, targets| Also {
+            share,
+            scene: SceneConfig {
+                arrangement,
+                targets,
+                ..SceneConfig::default()
+            },
+        };
+        config.also = vec![
+            with(0.3, Arrangement::Free, [2, 4]),
+            with(0.1, Arrangement::Rules, [5, 8]),
+        ];
+        let count = |from: u64, is: &dyn Fn(&SceneConfig) -> bool| {
+            let chosen = (from..from + 200).map(|i| rules(&config.scene, &config.also, i));
+            chosen.filter(|scene| is(scene)).count() as f64 / 200.0
+        };
+        for from in [0, 200, 1_000_000] {
+            let free = count(from, &|scene| scene.arrangement == Arrangement::Free);
+            let many = count(from, &|scene| scene.targets == [5, 8]);
+            assert!(
+                (free - 0.3).abs() < 0.02 && (many - 0.1).abs() < 0.02,
+                "{free} {many}"
+            );
+        }
+        let source = Source::generated(&config);
+        let most = (0..40).map(|i| source.train(i).truth[0].len()).max();
+        assert!(most > Some(4));
+        let validation = source.validation(&config);
+        assert!(validation.iter().all(|t| t.truth[0].len() <= 4));
+    }
 }

@@ -17,9 +17,18 @@ pub(super) fn drawn(config: &TrainConfig, source: &Source) -> Result<DeRefNet> {
     })
 }
 
-/// The network of a model file, if it has the sizes of the run.
+/// The network of a model file, if it has the sizes of the run; a head that it lacks is drawn.
 pub(super) fn from_model(path: &Path, config: &TrainConfig) -> Result<(DeRefNet, Provenance)> {
-    let (network, provenance) = DeRefNet::load(path)?;
+    let (mut network, provenance) = DeRefNet::load(path)?;
+    if network.config.head.is_none() {
+        network.config.head.clone_from(&config.model.head);
+        let own = network.parameters.tensors.len();
+        let drawn = initialise(&network.config, config.seed).tensors;
+        network
+            .parameters
+            .tensors
+            .extend(drawn.into_iter().skip(own));
+    }
     if network.config != config.model {
         let (found, expected) = (&network.config, &config.model);
         let message = format!("the model is {found:?}, expected that of the run: {expected:?}");

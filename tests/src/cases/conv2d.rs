@@ -7,7 +7,7 @@ use proptest::sample::select;
 
 use super::{AFFORDABLE, BATCHES, CHANNELS, Case, Draw, SIDES, Sizes, wide};
 use crate::oracle::conv2d;
-use crate::tolerance::DOT_PRODUCT;
+use crate::tolerance::{DOT_PRODUCT, WINOGRAD};
 
 /// A convolution of drawn values.
 #[derive(Clone, Copy, Debug)]
@@ -224,6 +224,10 @@ impl Case for Problem {
     }
 
     fn tolerance(&self) -> f64 {
-        DOT_PRODUCT
+        if self.may_go_by_tiles() {
+            WINOGRAD
+        } else {
+            DOT_PRODUCT
+        }
     }
 }

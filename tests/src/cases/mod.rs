@@ -15,6 +15,7 @@ pub mod gather;
 mod graph;
 pub mod group_scale;
 pub mod loss;
+pub mod offset_likelihood;
 pub mod per_item;
 pub mod soft_threshold;
 pub mod time_code;

@@ -2,7 +2,9 @@
 
 use derefnet::autograd::Tape;
 use derefnet::backend::Backend;
-use derefnet::model::{DeRefNet, Frames, ModelConfig, Operators, TimeConvention, initialise};
+use derefnet::model::{
+    DeRefNet, Frames, ModelConfig, Operators, TimeConvention, Trained, initialise,
+};
 use derefnet::train::{LossConfig, LossVariant, Losses};
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
 
@@ -66,6 +68,7 @@ impl Problem {
             residual_blocks: 1,
             time: self.time,
             intensity_scale: 100.0,
+            head: None,
         };
         let mut parameters = initialise(&config, self.seed);
         for (k, tensor) in parameters.tensors.iter_mut().enumerate() {
@@ -136,9 +139,9 @@ impl Problem {
 
     fn record<B: Backend>(&self, backend: &B, net: &DeRefNet, values: &[B::Buffer]) -> Step {
         let mut tape = Tape::new(backend);
-        let leaves = DeRefNet::leaves(&mut tape, values, true);
-        let graph = net.forward(backend, &mut tape, &leaves, &self.frames(), true);
-        let labels = tape.constant(backend.upload(&self.labels()));
+        let leaves = net.leaves(&mut tape, values, Trained::Map);
+        let graph = net.forward(&mut tape, &leaves, &self.frames(), true);
+        let labels = tape.constant(&self.labels());
         let losses = Losses::record(&mut tape, &graph, labels, self.trajectories, &self.loss());
         let scalar = |var| f64::from(tape.download(var)[0]);
         let terms = Terms {

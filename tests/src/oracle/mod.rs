@@ -15,6 +15,7 @@ pub mod group_scale;
 pub mod loss;
 pub mod metric;
 pub mod network;
+pub mod offset_likelihood;
 pub mod render;
 pub mod soft_threshold;
 pub mod time_code;

@@ -4,6 +4,8 @@
 //! fixed order; so results have the same bits for any number of threads.
 
 pub mod arch;
+mod awake;
+mod buffer;
 pub(crate) mod packed;
 
 use std::cell::RefCell;
@@ -16,6 +18,7 @@ use rayon::prelude::*;
 use super::Backend;
 use crate::ops::{Op, Operator};
 use arch::Isa;
+pub use buffer::Buffer;
 
 /// Most parts into which a batch is divided for reductions.
 const PARTS: usize = 16;
@@ -24,7 +27,7 @@ const PARTS: usize = 16;
 #[derive(Debug)]
 pub struct Cpu {
     isa: Isa,
-    pool: Mutex<HashMap<usize, Vec<Vec<f32>>>>,
+    pool: Mutex<HashMap<usize, Vec<Buffer>>>,
     allocated: AtomicUsize,
 }
 
@@ -71,37 +74,41 @@ impl Cpu {
 }
 
 impl Backend for Cpu {
-    type Buffer = Vec<f32>;
+    type Buffer = Buffer;
 
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>> {
         op.boxed()
     }
 
-    fn alloc(&self, len: usize) -> Vec<f32> {
+    fn pass<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        awake::awake(work)
+    }
+
+    fn alloc(&self, len: usize) -> Buffer {
         let mut pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
         let recycled = pool.get_mut(&len).and_then(Vec::pop);
         recycled.unwrap_or_else(|| {
             self.allocated.fetch_add(1, Ordering::Relaxed);
-            vec![0.0; len]
+            Buffer::zeros(len)
         })
     }
 
-    fn recycle(&self, buffer: Vec<f32>) {
+    fn recycle(&self, buffer: Buffer) {
         let mut pool = self.pool.lock().unwrap_or_else(|e| e.into_inner());
         pool.entry(buffer.len()).or_default().push(buffer);
     }
 
-    fn upload(&self, values: &[f32]) -> Vec<f32> {
+    fn upload(&self, values: &[f32]) -> Buffer {
         let mut buffer = self.alloc(values.len());
         buffer.copy_from_slice(values);
         buffer
     }
 
-    fn download(&self, buffer: &Vec<f32>) -> Vec<f32> {
-        buffer.clone()
+    fn download(&self, buffer: &Buffer) -> Vec<f32> {
+        buffer.to_vec()
     }
 
-    fn accumulate(&self, target: &mut Vec<f32>, addend: &Vec<f32>) {
+    fn accumulate(&self, target: &mut Buffer, addend: &Buffer) {
         self.for_each_slice(target, |at, target| {
             let addend = &addend[at..at + target.len()];
             for (t, a) in target.iter_mut().zip(addend) {
@@ -110,11 +117,11 @@ impl Backend for Cpu {
         });
     }
 
-    fn fill(&self, target: &mut Vec<f32>, value: f32) {
+    fn fill(&self, target: &mut Buffer, value: f32) {
         target.fill(value);
     }
 
-    fn len(&self, buffer: &Vec<f32>) -> usize {
+    fn len(&self, buffer: &Buffer) -> usize {
         buffer.len()
     }
 }
@@ -147,14 +154,14 @@ impl Cpu {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends a per-thread buffer of `len` values with unspecified content.
 pub(crate) fn with_scratch<R>(len: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut buffer = SCRATCH.with_borrow_mut(|pool| pool.pop().unwrap_or_default());
     if buffer.len() < len {
-        buffer.resize(len, 0.0);
+        buffer = Buffer::zeros(len);
     }
     let result = body(&mut buffer[..len]);
     SCRATCH.with_borrow_mut(|pool| pool.push(buffer));

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::arch::{Gradient, Isa, Layer, Rows, Window, forward, weight_gradient};
-use super::with_scratch;
+use super::{Buffer, with_scratch};
 
 /// Output channels that are cheaper one by one than as a padded block.
 const NARROW_LIMIT: usize = 6;
@@ -76,8 +76,8 @@ impl Packing {
     }
 
     /// Packs `weight(out, input)` as `(inputs, width)` per block.
-    fn pack(&self, weight: impl Fn(usize, usize) -> f32) -> Vec<f32> {
-        let mut packed = vec![0.0; self.len()];
+    fn pack(&self, weight: impl Fn(usize, usize) -> f32) -> Buffer {
+        let mut packed = Buffer::zeros(self.len());
         for block in &self.blocks {
             let target = &mut packed[block.start..block.start + block.width * self.inputs];
             for (k, row) in target.chunks_exact_mut(block.width).enumerate() {
@@ -128,7 +128,7 @@ impl Packing {
 #[derive(Clone, Debug)]
 pub(crate) struct Packed {
     packing: Packing,
-    weights: Vec<f32>,
+    weights: Buffer,
     bias: Vec<f32>,
 }
 

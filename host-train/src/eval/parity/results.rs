@@ -8,7 +8,7 @@ use super::golden::Golden;
 use super::trial::{Stage, Trial};
 use super::{FIRST_PAIR, ROUNDING_ONLY, WINDOW_INDEX};
 use crate::autograd::{Gradients, Tape, Var};
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::model::{DeRefNet, Frames, Graph, ModelConfig, Parameters};
 use crate::train::Losses;
 
@@ -18,7 +18,7 @@ pub(super) struct Results<'a> {
     /// By golden name.
     pub(super) tensors: BTreeMap<String, Vec<f32>>,
     /// Parameters after Adam's first step.
-    pub(super) stepped: Vec<Vec<f32>>,
+    pub(super) stepped: Vec<Buffer>,
 }
 
 /// Channel-first copy of `maps` maps of `channels` channels.
@@ -66,7 +66,7 @@ impl<'a> Results<'a> {
         }
     }
 
-    fn put_gradients(&mut self, parameters: &Parameters, grads: &[Option<Vec<f32>>]) {
+    fn put_gradients(&mut self, parameters: &Parameters, grads: &[Option<Buffer>]) {
         for (tensor, grad) in parameters.tensors.iter().zip(grads) {
             let Some(grad) = grad else { continue };
             if tensor.name == ROUNDING_ONLY {

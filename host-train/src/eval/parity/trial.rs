@@ -2,8 +2,8 @@
 
 use super::RATE;
 use crate::autograd::{Gradients, Tape, Var};
-use crate::backend::cpu::Cpu;
-use crate::model::{DeRefNet, Frames, Graph};
+use crate::backend::cpu::{Buffer, Cpu};
+use crate::model::{DeRefNet, Frames, Graph, Trained};
 use crate::train::{Adam, AdamConfig, LossConfig, LossVariant, Losses};
 
 /// Parameters on their way.
@@ -11,7 +11,7 @@ pub(super) struct Trial<'a> {
     network: &'a DeRefNet,
     frames: &'a Frames,
     labels: &'a [f32],
-    pub(super) values: Vec<Vec<f32>>,
+    pub(super) values: Vec<Buffer>,
     adam: Adam,
 }
 
@@ -23,12 +23,12 @@ impl<'a> Trial<'a> {
         decay: f32,
     ) -> Self {
         let tensors = network.parameters.tensors.iter();
-        let values: Vec<Vec<f32>> = tensors.map(|t| t.values.clone()).collect();
+        let values: Vec<Buffer> = tensors.map(|t| Buffer::from(t.values.as_slice())).collect();
         let config = AdamConfig {
             weight_decay: decay,
             ..AdamConfig::default()
         };
-        let adam = Adam::new(config, values.iter().map(Vec::len));
+        let adam = Adam::new(config, values.iter().map(|v| v.len()));
         Self {
             network,
             frames,
@@ -43,14 +43,14 @@ impl<'a> Trial<'a> {
     pub(super) fn step(
         &mut self,
         mut watch: impl FnMut(Stage<'_, '_>),
-    ) -> (f32, Vec<Option<Vec<f32>>>) {
+    ) -> (f32, Vec<Option<Buffer>>) {
         let backend = Cpu::new();
         let grads = {
             let mut tape = Tape::new(&backend);
-            let leaves = DeRefNet::leaves(&mut tape, &self.values, true);
+            let leaves = self.network.leaves(&mut tape, &self.values, Trained::Map);
             let net = self.network;
-            let graph = net.forward(&backend, &mut tape, &leaves, self.frames, true);
-            let labels = tape.constant(self.labels.to_vec());
+            let graph = net.forward(&mut tape, &leaves, self.frames, true);
+            let labels = tape.constant(self.labels);
             let loss = LossConfig::published(LossVariant::Released);
             let losses = Losses::record(&mut tape, &graph, labels, 1, &loss);
             let total = tape.value(losses.total)[0];

@@ -1,7 +1,7 @@
 //! Elementwise arithmetic on the CPU.
 
 use super::{Add, Mul, Sub};
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise, Pass};
 use crate::ops::{Operator, Saved};
 
@@ -24,11 +24,11 @@ impl Operator<Cpu> for Add {
         self.len
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         zip_into(cpu, inputs[0], inputs[1], output, |a, b| a + b);
     }
 
-    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         for grad in grads.iter_mut().flatten() {
             grad.copy_from_slice(saved.grad);
         }
@@ -44,11 +44,11 @@ impl Operator<Cpu> for Sub {
         self.len
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         zip_into(cpu, inputs[0], inputs[1], output, |a, b| a - b);
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         if let Some(da) = &mut grads[0] {
             da.copy_from_slice(saved.grad);
         }
@@ -67,11 +67,11 @@ impl Operator<Cpu> for Mul {
         self.len
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         zip_into(cpu, inputs[0], inputs[1], output, |a, b| a * b);
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         for (grad, other) in grads.iter_mut().zip([saved.inputs[1], saved.inputs[0]]) {
             if let Some(grad) = grad {
                 zip_into(cpu, saved.grad, other, grad, |g, o| g * o);

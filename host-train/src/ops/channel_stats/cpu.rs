@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::ChannelStats;
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::{Operator, Saved};
 
 /// Pixels per task.
@@ -18,7 +18,7 @@ impl Operator<Cpu> for ChannelStats {
         2 * self.pixels
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let (c, isa) = (self.channels, cpu.isa());
         output
             .par_chunks_mut(2 * BLOCK)
@@ -35,7 +35,7 @@ impl Operator<Cpu> for ChannelStats {
             });
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let Some(dx) = &mut grads[0] else { return };
         let (c, isa) = (self.channels, cpu.isa());
         dx.par_chunks_mut(c * BLOCK)

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Concat;
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::{Operator, Saved};
 
 /// Pixels per task.
@@ -24,7 +24,7 @@ impl Operator<Cpu> for Concat {
         self.pixels * self.total()
     }
 
-    fn forward(&self, _: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, _: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let total = self.total();
         output
             .par_chunks_mut(BLOCK * total)
@@ -41,7 +41,7 @@ impl Operator<Cpu> for Concat {
             });
     }
 
-    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let total = self.total();
         let mut first = 0;
         for (grad, &c) in grads.iter_mut().zip(&self.channels) {

@@ -4,8 +4,8 @@ use super::direct::Direct;
 use super::planes::Planes;
 use super::tiles::ByTiles;
 use super::{Activation, Conv2d};
-use crate::backend::cpu::Cpu;
 use crate::backend::cpu::arch::Isa;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::per_item::kernel::{ItemKernel, Itemwise, Pass};
 use crate::ops::{Operator, PerItem, Saved};
 
@@ -105,11 +105,11 @@ impl Operator<Cpu> for Conv2d {
         (self.input.n * self.input.pixels() * self.weights()) as u64
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         self.graph().forward(cpu, inputs, output);
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         self.graph().backward(cpu, saved, grads);
     }
 }

@@ -13,7 +13,7 @@ use crate::backend::cpu::arch::products::{Products, multiply, multiply_transpose
 use crate::backend::cpu::arch::winograd::{
     GRAIN, POINTS, TILE, Tiles, transform_input, transform_kernel, transform_output,
 };
-use crate::backend::cpu::{Cpu, with_scratch};
+use crate::backend::cpu::{Buffer, Cpu, with_scratch};
 use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Pass};
 
 /// Fewest output channels that are worth a padded block.
@@ -58,7 +58,7 @@ impl Conv2d {
         backend: &Cpu,
         (inputs, outputs): (usize, usize),
         put: impl Fn(&mut [f32]),
-    ) -> Vec<f32> {
+    ) -> Buffer {
         let mut taps = backend.alloc(TAPS * inputs * outputs);
         taps.fill(0.0);
         put(&mut taps);
@@ -212,9 +212,9 @@ pub(super) struct ByTiles<'a> {
     op: Conv2d,
     cpu: &'a Cpu,
     /// `(25, in, padded out)`; empty in backward passes.
-    kernels: Vec<f32>,
+    kernels: Buffer,
     /// Of the mirrored kernels, `(25, padded out, in)`; empty in forward passes.
-    transposed: Vec<f32>,
+    transposed: Buffer,
     /// Padded.
     bias: Vec<f32>,
     pass: Pass,
@@ -232,7 +232,7 @@ impl<'a> ByTiles<'a> {
     pub(super) fn new(op: Conv2d, cpu: &'a Cpu, w: &[f32], bias: &[f32], pass: Pass) -> Self {
         let (c, out) = (op.input.c, padded(op.out_channels));
         // Too dear to run again, such a convolution needs one direction per pass.
-        let (mut kernels, mut transposed) = (Vec::new(), Vec::new());
+        let (mut kernels, mut transposed) = (Buffer::default(), Buffer::default());
         if pass == Pass::Backward {
             transposed = op.kernels(cpu, (out, c), |taps| {
                 op.for_each_weight(|tap, c_in, o, at| {

@@ -2,7 +2,7 @@
 
 use super::DataStep;
 use crate::backend::cpu::arch::Isa;
-use crate::backend::cpu::{Cpu, with_scratch};
+use crate::backend::cpu::{Buffer, Cpu, with_scratch};
 use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise, Pass};
 use crate::ops::soft_threshold::cpu::lane_sum;
 use crate::ops::{Operator, PerItem, Saved};
@@ -123,11 +123,11 @@ impl Operator<Cpu> for DataStep {
         (2 * self.n * self.side.pow(3)) as u64
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         self.graph().forward(cpu, inputs, output);
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         self.graph().backward(cpu, saved, grads);
     }
 }

@@ -7,7 +7,7 @@ use super::{DeformConv2d, TAPS};
 use crate::backend::Backend;
 use crate::backend::cpu::arch::{Isa, Rows, Tap, Window, sample, sample_backward};
 use crate::backend::cpu::packed::{Packed, Packing, SLACK, sum_parts};
-use crate::backend::cpu::{Cpu, with_scratch};
+use crate::backend::cpu::{Buffer, Cpu, with_scratch};
 use crate::ops::{Operator, Saved};
 
 impl DeformConv2d {
@@ -221,7 +221,7 @@ impl Operator<Cpu> for DeformConv2d {
         (self.output().len() * self.inputs()) as u64
     }
 
-    fn forward(&self, backend: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, backend: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let (isa, w) = (backend.isa(), inputs[2]);
         let packing = Packing::new(isa, self.out_channels, self.inputs());
         let packed = Packed::new(packing, &[], |o, k| w[self.weight_index(o, k)]);
@@ -233,7 +233,7 @@ impl Operator<Cpu> for DeformConv2d {
             .for_each(|((y, x), offsets)| self.forward_item(isa, &packed, x, offsets, y));
     }
 
-    fn backward(&self, backend: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, backend: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let isa = backend.isa();
         let plan = self.plan(isa, saved.inputs[2]);
         let (x_len, y_len) = (self.input.item(), self.output().item());

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Gather;
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::{Operator, Saved};
 
 impl Operator<Cpu> for Gather {
@@ -15,14 +15,14 @@ impl Operator<Cpu> for Gather {
         self.index.len() * self.item
     }
 
-    fn forward(&self, _: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, _: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         output
             .par_chunks_mut(self.item)
             .zip(&self.index)
             .for_each(|(y, &i)| y.copy_from_slice(&inputs[0][i * self.item..(i + 1) * self.item]));
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let Some(dx) = &mut grads[0] else { return };
         let mut readers = vec![Vec::new(); self.sources];
         for (reader, &source) in self.index.iter().enumerate() {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::GroupScale;
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::{Operator, Saved};
 
 /// Pixels per task.
@@ -18,7 +18,7 @@ impl Operator<Cpu> for GroupScale {
         self.pixels * self.channels
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let (c, isa) = (self.channels, cpu.isa());
         output
             .par_chunks_mut(c * BLOCK)
@@ -27,7 +27,7 @@ impl Operator<Cpu> for GroupScale {
             .for_each(|((out, x), s)| isa.run(|| self.scale(x, s, out)));
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let (c, isa) = (self.channels, cpu.isa());
         if let Some(dx) = &mut grads[0] {
             dx.par_chunks_mut(c * BLOCK)

@@ -1,7 +1,7 @@
 //! Losses on the CPU; sums are carried in f64.
 
 use super::{AbsoluteError, SquaredError, WeightedSum};
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::soft_threshold::cpu::{lane_sum, sign};
 use crate::ops::{Operator, Saved};
 
@@ -14,7 +14,7 @@ impl Operator<Cpu> for SquaredError {
         1
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let a = inputs[0];
         let sum = match inputs.get(1) {
             Some(b) => cpu.sum_slices(self.len, |from, to| {
@@ -27,7 +27,7 @@ impl Operator<Cpu> for SquaredError {
         output[0] = (f64::from(self.scale) * sum) as f32;
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let factor = 2.0 * self.scale * saved.grad[0];
         for (i, grad) in grads.iter_mut().enumerate() {
             let Some(grad) = grad else { continue };
@@ -57,7 +57,7 @@ impl Operator<Cpu> for AbsoluteError {
         1
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let (a, b) = (inputs[0], inputs[1]);
         let sum = cpu.sum_slices(self.len, |from, to| {
             lane_sum(&a[from..to], &b[from..to], |a, b| (a - b).abs())
@@ -65,7 +65,7 @@ impl Operator<Cpu> for AbsoluteError {
         output[0] = (f64::from(self.scale) * sum) as f32;
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let factor = self.scale * saved.grad[0];
         for (i, grad) in grads.iter_mut().enumerate() {
             let Some(grad) = grad else { continue };
@@ -88,14 +88,14 @@ impl Operator<Cpu> for WeightedSum {
         1
     }
 
-    fn forward(&self, _: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, _: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let terms = inputs.iter().zip(&self.weights);
         output[0] = terms
             .map(|(x, &w)| f64::from(w) * f64::from(x[0]))
             .sum::<f64>() as f32;
     }
 
-    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         for (grad, weight) in grads.iter_mut().zip(&self.weights) {
             if let Some(grad) = grad {
                 grad[0] = weight * saved.grad[0];

@@ -5,7 +5,7 @@ use super::PerItem;
 use super::cpu::{Kernels, items, take};
 use super::graph::Place;
 use super::kernel::ItemSaved;
-use crate::backend::cpu::{Cpu, with_scratch};
+use crate::backend::cpu::{Buffer, Cpu, with_scratch};
 use crate::ops::Saved;
 
 /// A backward pass over the graph.
@@ -50,7 +50,7 @@ impl<'a> Backward<'a> {
 
 impl Backward<'_> {
     /// Divides the gradients of the items' inputs.
-    pub(super) fn parts<'g>(&self, grads: &'g mut [Option<Vec<f32>>]) -> Vec<Part<'g>> {
+    pub(super) fn parts<'g>(&self, grads: &'g mut [Option<Buffer>]) -> Vec<Part<'g>> {
         let graph = self.graph;
         let mut gradients: Vec<Vec<Option<&mut [f32]>>> = (0..graph.n)
             .map(|_| graph.inputs.iter().map(|_| None).collect())
@@ -244,7 +244,7 @@ impl Backward<'_> {
     }
 
     /// Turns the sums over all items into the gradients of the shared inputs.
-    pub(super) fn finish(&self, sums: &[f32], grads: &mut [Option<Vec<f32>>]) {
+    pub(super) fn finish(&self, sums: &[f32], grads: &mut [Option<Buffer>]) {
         let mut targets: Vec<Option<&mut [f32]>> =
             grads.iter_mut().map(|g| g.as_deref_mut()).collect();
         for (target, input) in targets.iter_mut().zip(&self.graph.inputs) {

@@ -8,7 +8,7 @@ use super::kernel::{ItemKernel, Pass};
 use super::{Id, Input, PerItem};
 use crate::backend::Backend;
 use crate::backend::cpu::packed::sum_parts;
-use crate::backend::cpu::{Cpu, with_scratch};
+use crate::backend::cpu::{Buffer, Cpu, with_scratch};
 use crate::ops::{Operator, Saved};
 
 /// Items per worker from which on workers share no item: an uneven rest costs little then.
@@ -24,15 +24,15 @@ pub(super) struct Kernels<'a> {
 }
 
 impl<'a> Kernels<'a> {
-    fn new(graph: &PerItem, cpu: &'a Cpu, inputs: &[&'a Vec<f32>], pass: Pass) -> Self {
+    fn new(graph: &PerItem, cpu: &'a Cpu, inputs: &[&'a Buffer], pass: Pass) -> Self {
         let (number, first) = graph.alike();
         let prepare = |&node: &usize| {
             let shared = graph.split_inputs(node).1;
-            let shared: Vec<&[f32]> = shared.iter().map(|id| inputs[id.0].as_slice()).collect();
+            let shared: Vec<&[f32]> = shared.iter().map(|id| &**inputs[id.0]).collect();
             graph.itemwise(node).prepare(cpu, &shared, pass)
         };
         Self {
-            kernels: first.iter().map(prepare).collect(),
+            kernels: first.par_iter().with_max_len(1).map(prepare).collect(),
             number,
             first,
         }
@@ -67,7 +67,7 @@ pub(super) fn take<'a>(rest: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
 
 impl PerItem {
     /// The item's own inputs; empty slices stand for shared ones.
-    pub(super) fn item_values<'a>(&self, inputs: &[&'a Vec<f32>], item: usize) -> Vec<&'a [f32]> {
+    pub(super) fn item_values<'a>(&self, inputs: &[&'a Buffer], item: usize) -> Vec<&'a [f32]> {
         let slices = self
             .inputs
             .iter()
@@ -113,7 +113,7 @@ impl PerItem {
         targets
     }
 
-    fn run(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut [f32], kept: &mut [f32]) {
+    fn run(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut [f32], kept: &mut [f32]) {
         let few = self.n < FEW * rayon::current_num_threads();
         let pass = if few { Pass::ForwardFew } else { Pass::Forward };
         let kernels = Kernels::new(self, cpu, inputs, pass);
@@ -189,21 +189,21 @@ impl Operator<Cpu> for PerItem {
         self.places().1
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         self.run(cpu, inputs, output, &mut []);
     }
 
     fn forward_keeping(
         &self,
         cpu: &Cpu,
-        inputs: &[&Vec<f32>],
-        output: &mut Vec<f32>,
-        kept: &mut Vec<f32>,
+        inputs: &[&Buffer],
+        output: &mut Buffer,
+        kept: &mut Buffer,
     ) {
         self.run(cpu, inputs, output, kept);
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let kernels = Kernels::new(self, cpu, saved.inputs, Pass::Backward);
         let (starts, len) = kernels.sums();
         let needs = self.needs(grads.iter().map(Option::is_some));

@@ -1,8 +1,8 @@
 //! Soft threshold on the CPU.
 
 use super::SoftThreshold;
-use crate::backend::cpu::Cpu;
 use crate::backend::cpu::arch::Isa;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::per_item::kernel::{ItemKernel, ItemSaved, Itemwise, Pass};
 use crate::ops::{Operator, Saved};
 
@@ -43,12 +43,12 @@ impl Operator<Cpu> for SoftThreshold {
         self.len
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let (x, theta) = (inputs[0], inputs[1][0]);
         cpu.for_each_slice(output, |at, out| shrink(&x[at..], theta, out));
     }
 
-    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, cpu: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let (x, theta, dy) = (saved.inputs[0], saved.inputs[1][0], saved.grad);
         if let Some(dx) = &mut grads[0] {
             cpu.for_each_slice(dx, |at, dx| pass_gradient(&x[at..], theta, &dy[at..], dx));

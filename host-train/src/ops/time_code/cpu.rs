@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::TimeCode;
-use crate::backend::cpu::Cpu;
+use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::soft_threshold::cpu::lane_sum;
 use crate::ops::{Operator, Saved};
 
@@ -16,7 +16,7 @@ impl Operator<Cpu> for TimeCode {
         self.times.len() * self.len
     }
 
-    fn forward(&self, cpu: &Cpu, inputs: &[&Vec<f32>], output: &mut Vec<f32>) {
+    fn forward(&self, cpu: &Cpu, inputs: &[&Buffer], output: &mut Buffer) {
         let isa = cpu.isa();
         let sums: Vec<f32> = inputs[0]
             .par_chunks(self.len)
@@ -29,7 +29,7 @@ impl Operator<Cpu> for TimeCode {
         }
     }
 
-    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Vec<f32>>]) {
+    fn backward(&self, _: &Cpu, saved: &Saved<'_, Cpu>, grads: &mut [Option<Buffer>]) {
         let (mut bias, mut column) = (vec![0.0f32; self.len], vec![0.0f32; self.len]);
         let gates = saved.output.chunks_exact(self.len);
         for ((y, dy), &t) in gates
