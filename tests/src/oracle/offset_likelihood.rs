@@ -65,7 +65,7 @@ fn square(i: usize, j: usize, target: &Wanted) -> f64 {
 
 /// The target whose place cell `(i, j)` learns: the nearest of those whose own cell is near; the
 /// first of equally near ones.
-fn taught<'t>(i: usize, j: usize, targets: &'t [Wanted]) -> Option<&'t Wanted> {
+fn taught(i: usize, j: usize, targets: &[Wanted]) -> Option<&Wanted> {
     let is_near = |cell: usize, x: f64| (cell as i64 - own(x)).abs() <= REACH;
     let near = targets
         .iter()
