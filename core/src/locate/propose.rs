@@ -1,5 +1,6 @@
 //! Starting points without a network: moments of the blob and fixed shapes scaled to them.
 
+use super::arrangement::Formation;
 use super::model::{Anchor, Problem, State, TIMES, Window};
 use crate::physics::{FRAME_LEN, FRAME_SIDE};
 
@@ -192,6 +193,20 @@ impl Blob {
                 y + a * ay + b * by,
                 problem.prior.intensity_mean,
             ];
+            state.push(source, Anchor::default());
+        }
+        state
+    }
+
+    /// A state of `count` sources on the arms of `cross`, about the blob's centre.
+    pub(super) fn cross(&self, problem: &Problem, count: usize, cross: Formation) -> State {
+        let mut state = self.empty(problem);
+        state.formation = cross;
+        let arrangement = &problem.prior.arrangement;
+        let ([x, y], [cx, cy]) = (self.centre, cross.centre(arrangement, count));
+        for k in 0..count {
+            let [dx, dy] = [0, 1].map(|axis| cross.offset(arrangement, k, axis));
+            let source = [x + dx - cx, y + dy - cy, problem.prior.intensity_mean];
             state.push(source, Anchor::default());
         }
         state
