@@ -30,7 +30,7 @@ pub struct Prior {
 
 impl Prior {
     /// SeqCSIST §3: intensities uniform in 220..=250 counts (the Gaussian has the same mean and
-    /// variance), no background; motion as measured on the generated training split.
+    /// variance) over any constant background; motion as measured on the generated training split.
     pub const SEQ_CSIST: Self = Self {
         intensity_mean: 235.0,
         intensity_sigma: 8.66,
@@ -38,7 +38,7 @@ impl Prior {
         acceleration_sigma: 0.003,
         drift_sigma: 0.001,
         background_mean: 0.0,
-        background_sigma: 0.0,
+        background_sigma: 100.0,
         arrangement: Arrangement {
             cross_share: 0.9,
             axial: 0.3067,
@@ -95,7 +95,7 @@ impl LocateConfig {
         prior: Prior::SEQ_CSIST,
         noise: Noise::Estimated,
         counts: [1, 4],
-        flux_margin: 20.0,
+        flux_margin: 8.0,
         coarse_evaluations: 5,
         fine_evaluations: 40,
         tolerance: 1e-5,

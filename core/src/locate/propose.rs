@@ -5,7 +5,7 @@ use super::model::{Anchor, Problem, State, TIMES, Window};
 use crate::physics::{FRAME_LEN, FRAME_SIDE};
 
 /// Half side of the square in which moments are taken, pixels.
-const HALF_SIDE: f64 = 3.0;
+pub(super) const HALF_SIDE: f64 = 3.0;
 /// Error of a filled pixel as a multiple of what its neighbours hold: a peak stands far above them.
 const FILL_ERROR: f64 = 3.0;
 /// Rounds of centring that square.
@@ -135,6 +135,15 @@ impl Moments {
             }
         })
     }
+}
+
+/// Where the mean frame of a window is brightest; any constant background is the same.
+pub(super) fn brightest_place(window: &Window) -> [f64; 2] {
+    let lit = Lit {
+        window: *window,
+        background: 0.0,
+    };
+    brightest(&lit.mean())
 }
 
 /// Pixel whose 3×3 neighbourhood holds most counts.

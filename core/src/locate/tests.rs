@@ -49,10 +49,11 @@ fn config() -> LocateConfig {
     }
 }
 
-/// Sources anywhere, uncertainties by the curvature alone.
+/// Sources anywhere over no background, uncertainties by the curvature alone.
 fn unarranged() -> LocateConfig {
     let mut config = config();
     config.prior.arrangement = Arrangement::UNKNOWN;
+    config.prior.background_sigma = 0.0;
     config.bending_length = f64::INFINITY;
     config
 }
