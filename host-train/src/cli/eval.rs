@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use derefnet_core::locate::LocateConfig;
 use serde::Serialize;
 
 use super::model::{ModelArgs, Readout};
@@ -11,7 +12,8 @@ use crate::backend::cpu::Cpu;
 use crate::dataset::{Split, load_split};
 use crate::eval::metric::{FrameResult, Report, evaluate, precision_recall};
 use crate::eval::network::{Inference, grid_results};
-use crate::eval::offgrid::offgrid_results;
+use crate::eval::offgrid::{Localiser, frame_results};
+use crate::model::DeRefNet;
 use crate::plot::precision_recall::{Curve, draw};
 use crate::scene::{Arrangement, SceneConfig, Trajectory, generate};
 use crate::{Error, Result};
@@ -22,7 +24,7 @@ pub struct EvalArgs {
     /// Which model to evaluate.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// How targets are read off the map.
+    /// How targets are found.
     #[arg(long, value_enum, default_value = "grid")]
     pub readout: Readout,
     /// Data set folder; without it, trajectories are generated from --seed.
@@ -52,7 +54,8 @@ pub struct EvalArgs {
 struct Answer {
     #[serde(flatten)]
     report: Report,
-    model: String,
+    /// Null where the readout uses none.
+    model: Option<String>,
     readout: &'static str,
     split: &'static str,
     /// Seed and noise of generated frames; null for a folder's.
@@ -66,26 +69,18 @@ struct Answer {
 /// # Errors
 /// Unusable model, data or options; a network output that is not finite.
 pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
-    let (network, _) = args.model.load()?;
+    let model = args.readout.needs_model();
+    let network = model.then(|| args.model.load()).transpose()?;
     let trajectories = trajectories(args, common.seed())?;
-    let backend = Cpu::new();
-    let inference = Inference::new(&network, &backend);
-    let progress = Progress::new("evaluating", "trajectories", trajectories.len() as u64);
-    let tick = || {
-        progress.advance(1);
-        interrupt::check()
-    };
-    let results = match args.readout {
-        Readout::Grid => grid_results(&inference, &trajectories, tick)?,
-        Readout::Offgrid => offgrid_results(&inference, &trajectories, tick)?,
-    };
-    drop(progress);
+    let results = find(args, network.as_ref().map(|(n, _)| n), &trajectories)?;
     let report = evaluate(&results)?;
+    let name = model.then(|| args.model.name());
+    let title = name.as_deref().unwrap_or("no model");
     if let Some(path) = &args.plot {
-        draw_curves(path, &results, &report, &args.model.name())?;
+        draw_curves(path, &results, &report, title)?;
     }
     let answer = Answer {
-        model: args.model.name(),
+        model: name.clone(),
         readout: args.readout.name(),
         split: args.split.name(),
         seed: args.data.is_none().then(|| common.seed()),
@@ -102,9 +97,35 @@ pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
             args.noise
         ),
     };
-    let (model, readout, split) = (&answer.model, answer.readout, answer.split);
-    let head = format!("{model}, {readout} readout, {split} split, {data}");
+    let (readout, split) = (answer.readout, answer.split);
+    let head = format!("{title}, {readout} readout, {split} split, {data}");
     output::emit(common, &answer, &format!("{head}\n{table}"))
+}
+
+/// Answers of every evaluated frame.
+fn find(
+    args: &EvalArgs,
+    network: Option<&DeRefNet>,
+    trajectories: &[Trajectory],
+) -> Result<Vec<FrameResult>> {
+    let progress = Progress::new("evaluating", "trajectories", trajectories.len() as u64);
+    let tick = || {
+        progress.advance(1);
+        interrupt::check()
+    };
+    let backend = Cpu::new();
+    let inference = network.map(|network| Inference::new(network, &backend));
+    let Some(method) = args.readout.method() else {
+        let found = inference.map(|inference| grid_results(&inference, trajectories, tick));
+        return found.unwrap_or_else(|| Err(Error::usage("grid readout: expected a model")));
+    };
+    let config = LocateConfig {
+        counts: [1, 4.max(args.targets[1] as usize)],
+        ..LocateConfig::SEQ_CSIST
+    };
+    let localiser = Localiser::new(inference.as_ref(), method, config)?;
+    let answers = localiser.trajectories(trajectories, tick)?;
+    Ok(frame_results(trajectories, &answers))
 }
 
 fn trajectories(args: &EvalArgs, seed: u64) -> Result<Vec<Trajectory>> {
