@@ -1,16 +1,24 @@
-//! The model that a command uses: a file, or the shipped one.
+//! The model that a command uses: a file, or the shipped one; and how targets are read off it.
 
 use std::path::PathBuf;
 
 use crate::Result;
+use crate::eval::offgrid::Method;
 use crate::model::{DeRefNet, Provenance};
 
-/// How targets are read off the network's answer.
+/// How targets are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Readout {
     /// Every cell of at least 70 counts, at its centre.
     Grid,
     /// What the offset head claims, between the cells.
+    Head,
+    /// The fit of point sources by itself; uses no model.
+    Fit,
+    /// The fit started from the head's claims, their precision taken as prior knowledge: this counts
+    /// the data twice, and is here to be compared.
+    HeadPrior,
+    /// Off the grid as it ships: the fit started from the head's claims.
     Offgrid,
 }
 
@@ -19,8 +27,27 @@ impl Readout {
     pub fn name(self) -> &'static str {
         match self {
             Self::Grid => "grid",
+            Self::Head => "head",
+            Self::Fit => "fit",
+            Self::HeadPrior => "head-prior",
             Self::Offgrid => "offgrid",
         }
+    }
+
+    /// Method of the readouts between the cells; nothing for the grid.
+    pub fn method(self) -> Option<Method> {
+        match self {
+            Self::Grid => None,
+            Self::Head => Some(Method::Head),
+            Self::Fit => Some(Method::Fit),
+            Self::HeadPrior => Some(Method::HeadPrior),
+            Self::Offgrid => Some(Method::HeadFit),
+        }
+    }
+
+    /// Whether it reads a model at all.
+    pub fn needs_model(self) -> bool {
+        self.method().is_none_or(Method::needs_head)
     }
 }
 
@@ -49,5 +76,21 @@ impl ModelArgs {
         self.model
             .as_ref()
             .map_or_else(|| "shipped model".to_owned(), |p| p.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    /// The name in answers is the word that chooses the readout.
+    #[test]
+    fn names_are_the_words_of_the_command_line() {
+        for readout in Readout::value_variants() {
+            let word = readout.to_possible_value().unwrap();
+            assert_eq!(word.get_name(), readout.name());
+        }
     }
 }

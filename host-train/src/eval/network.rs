@@ -154,20 +154,41 @@ impl<'a, B: Backend> Inference<'a, B> {
     /// If the network counts time within the trajectory and the sequence is longer than the 20
     /// frames it was made for.
     pub fn sequence_maps(&self, counts: &[f32]) -> Result<Vec<f32>> {
+        self.in_pieces(counts, |piece| Ok(self.maps(piece)))
+    }
+
+    /// Raw answers of the offset head for all windows of one sequence of any length, as
+    /// [`Self::answers`], in pieces that bound the memory.
+    ///
+    /// # Errors
+    /// As [`Self::sequence_maps`], or if the network has no head.
+    pub fn sequence_answers(&self, counts: &[f32]) -> Result<Vec<f32>> {
+        self.in_pieces(counts, |piece| {
+            let answers = self.answers(piece);
+            answers.ok_or_else(|| Error::usage("offset head: this model has none"))
+        })
+    }
+
+    /// What `of_piece` says about all windows of a sequence.
+    fn in_pieces(
+        &self,
+        counts: &[f32],
+        of_piece: impl Fn(&Frames) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
         let length = counts.len() / FRAME_LEN;
         self.check_length(length)?;
-        let mut maps = Vec::new();
+        let mut all = Vec::new();
         let mut first = 0;
         while first + WINDOW <= length {
             let last = (first + PIECE).min(length);
             let piece = counts[first * FRAME_LEN..last * FRAME_LEN].to_vec();
-            maps.extend(self.maps(&Frames {
+            all.extend(of_piece(&Frames {
                 counts: piece,
                 length: last - first,
-            }));
+            })?);
             first = last + 1 - WINDOW;
         }
-        Ok(maps)
+        Ok(all)
     }
 }
 
@@ -211,30 +232,18 @@ pub fn read_grid(map: &[f32]) -> Result<Vec<Detection>> {
 pub fn grid_results<B: Backend>(
     inference: &Inference<'_, B>,
     trajectories: &[Trajectory],
-    tick: impl FnMut() -> Result<()>,
-) -> Result<Vec<FrameResult>> {
-    let detect = |trajectory: &Trajectory| {
-        inference.check_length(trajectory.truth.len())?;
-        let maps = inference.maps(&batch([trajectory]));
-        maps.chunks_exact(MAP_LEN).map(read_grid).collect()
-    };
-    frame_results(trajectories, detect, tick)
-}
-
-/// What `detect` answers for the windows of each trajectory beside the truth; `tick` is called after
-/// each.
-pub(super) fn frame_results(
-    trajectories: &[Trajectory],
-    detect: impl Fn(&Trajectory) -> Result<Vec<Vec<Detection>>>,
     mut tick: impl FnMut() -> Result<()>,
 ) -> Result<Vec<FrameResult>> {
     let mut results = Vec::new();
     for trajectory in trajectories {
-        let answers = detect(trajectory)?.into_iter().zip(centres(trajectory));
-        results.extend(answers.map(|(detections, truth)| FrameResult {
-            detections,
-            truth: truth.clone(),
-        }));
+        inference.check_length(trajectory.truth.len())?;
+        let maps = inference.maps(&batch([trajectory]));
+        for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
+            results.push(FrameResult {
+                detections: read_grid(map)?,
+                truth: truth.clone(),
+            });
+        }
         tick()?;
     }
     Ok(results)

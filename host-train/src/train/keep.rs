@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use derefnet_core::locate::LocateConfig;
+
 use super::checkpoint::Best;
 use super::config::Objective;
 use super::journal::ValidationRow;
@@ -9,7 +11,7 @@ use super::run::{BEST, CHECKPOINT, LAST, Run};
 use crate::Result;
 use crate::eval::metric::{Report, evaluate};
 use crate::eval::network::{Inference, batch, grid_results};
-use crate::eval::offgrid::offgrid_results;
+use crate::eval::offgrid::{Localiser, Method, frame_results};
 use crate::model::{DeRefNet, Provenance};
 
 impl Run {
@@ -32,7 +34,12 @@ impl Run {
         let inference = Inference::new(&model, &self.backend);
         let results = match self.state.config.objective {
             Objective::Map => grid_results(&inference, &self.validation, || Ok(()))?,
-            Objective::Offsets => offgrid_results(&inference, &self.validation, || Ok(()))?,
+            Objective::Offsets => {
+                let config = LocateConfig::SEQ_CSIST;
+                let head = Localiser::new(Some(&inference), Method::Head, config)?;
+                let answers = head.trajectories(&self.validation, || Ok(()))?;
+                frame_results(&self.validation, &answers)
+            }
         };
         let report = evaluate(&results)?;
         let found = Best {
