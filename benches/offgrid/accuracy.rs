@@ -143,6 +143,6 @@ pub fn draw(bench: &Bench, all: &[Row], path: &Path) -> Result<()> {
     draw_calibration(
         path,
         &lines,
-        &format!("Truths inside, {}", bench.shown().name()),
+        &format!("Truths inside, rules, {}", bench.shown().name()),
     )
 }

@@ -47,5 +47,9 @@ fn ratio(rows: &[EfficiencyRow], targets: usize) -> String {
 pub fn draw(bench: &Bench, all: &[Row], path: &Path) -> Result<()> {
     let shown = all.iter().filter(|row| row.method == bench.shown());
     let rows: Vec<_> = shown.flat_map(of).copied().collect();
-    draw_efficiency(path, &rows, &format!("Errors, {}", bench.shown().name()))
+    draw_efficiency(
+        path,
+        &rows,
+        &format!("Errors, free, {}", bench.shown().name()),
+    )
 }

@@ -4,7 +4,6 @@ use derefnet::dataset::Split;
 use derefnet::rng::Rng;
 use derefnet::scene::{Target, Trajectory};
 use derefnet::{Error, Result};
-use derefnet_benches::SEED;
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, Optics, PointSource, RATIO};
 use ndarray::Array3;
 
@@ -18,6 +17,8 @@ pub struct Dead {
 
 /// How frames come about.
 pub struct Render {
+    /// Seed of the noise.
+    pub seed: u64,
     /// Width of the point response, pixels.
     pub sigma: f64,
     /// Constant background, counts.
@@ -34,7 +35,7 @@ impl Render {
     /// If the width or a target is out of range.
     pub fn trajectory(&self, truth: Vec<Vec<Target>>, index: u64) -> Result<Trajectory> {
         let optics = Optics::new(FRAME_SIDE, RATIO, self.sigma).map_err(fail)?;
-        let mut rng = Rng::new(SEED, *b"offgrid-", Split::Test.stream(index));
+        let mut rng = Rng::new(self.seed, *b"offgrid-", Split::Test.stream(index));
         let mut frames = Array3::zeros((truth.len(), FRAME_SIDE, FRAME_SIDE));
         for (targets, mut frame) in truth.iter().zip(frames.outer_iter_mut()) {
             let sources: Vec<PointSource> = targets.iter().map(source).collect();
@@ -119,5 +120,100 @@ impl Dead {
         let [row, column] = self.place;
         let place = row * FRAME_SIDE + column;
         (0..FRAME_LEN).map(|pixel| pixel == place).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use derefnet::scene::{SceneConfig, generate};
+
+    use super::*;
+
+    const PLAIN: Render = Render {
+        seed: 1,
+        sigma: derefnet_core::physics::PSF_SIGMA,
+        background: 0.0,
+        noise: 0.0,
+    };
+
+    fn scene(index: u64) -> Trajectory {
+        generate(&SceneConfig::default(), 1, Split::Test, index)
+    }
+
+    fn sum(trajectory: &Trajectory) -> i32 {
+        trajectory.frames.sum()
+    }
+
+    #[test]
+    fn nothing_wrong_is_the_generated_scene() {
+        let scene = scene(0);
+        let again = PLAIN.trajectory(scene.truth.clone(), 0).unwrap();
+        assert_eq!(again, scene);
+    }
+
+    #[test]
+    fn faults_reach_the_frames() {
+        let scene = scene(0);
+        let render = |render: Render| render.trajectory(scene.truth.clone(), 0).unwrap();
+        let lit = render(Render {
+            background: 5.0,
+            ..PLAIN
+        });
+        assert_eq!(sum(&lit) - sum(&scene), 5 * (20 * FRAME_LEN) as i32);
+        let wide = render(Render {
+            sigma: 0.525,
+            ..PLAIN
+        });
+        let brightest = |t: &Trajectory| t.frames.iter().copied().max();
+        assert!(brightest(&wide) < brightest(&scene));
+        let noisy = render(Render {
+            noise: 2.0,
+            ..PLAIN
+        });
+        let squares = noisy.frames.iter().zip(&scene.frames);
+        let squares = squares.map(|(a, b)| f64::from((a - b) * (a - b)));
+        // Variance 4 and twice that of rounding; 2,420 pixels, so a standard error of 0.12.
+        let variance = squares.sum::<f64>() / noisy.frames.len() as f64;
+        assert!((variance - 4.0 - 2.0 / 12.0).abs() < 0.5, "{variance}");
+    }
+
+    #[test]
+    fn closer_targets_keep_their_centre() {
+        let truth = scene(1).truth;
+        let near = closer(&truth, 0.5);
+        let spread = |t: &[Target]| (t[0].x - t[1].x).hypot(t[0].y - t[1].y);
+        for (far, near) in truth.iter().zip(&near) {
+            assert!((spread(far) - 2.0 * spread(near)).abs() < 1e-12);
+            let ((ax, ay), (bx, by)) = (centroid(far), centroid(near));
+            assert!((ax - bx).abs() + (ay - by).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_uppermost_target_leaves_halfway() {
+        for index in 0..8 {
+            let truth = leaving(&scene(index).truth);
+            let top = |t: &Vec<Target>| t.iter().map(|t| t.x).fold(f64::INFINITY, f64::min);
+            assert!(truth[9..12].is_sorted_by(|a, b| top(a) > top(b)));
+            assert!((top(&truth[10]) + 0.5).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn dead_pixels_lie_on_the_blob() {
+        let mut scene = scene(2);
+        let [row, column] = centre(&scene.truth);
+        let blob = scene.frames[[10, row, column]];
+        assert!(blob > 100, "{blob}");
+        let dead = Dead {
+            place: [row, column],
+            value: 1000,
+        };
+        dead.spoil(&mut scene);
+        let pixels = scene.frames.as_slice().unwrap().chunks_exact(FRAME_LEN);
+        for frame in pixels {
+            let shown: Vec<bool> = frame.iter().map(|&count| count == 1000).collect();
+            assert_eq!(shown, dead.mask());
+        }
     }
 }

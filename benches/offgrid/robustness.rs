@@ -123,6 +123,7 @@ fn line(
 impl Trial {
     fn case(&self, noise: f64, trajectories: u64) -> Result<Case> {
         let render = Render {
+            seed: SEED,
             sigma: PSF_SIGMA
                 * if let Fault::Width(factor) = self.fault {
                     factor

@@ -233,6 +233,12 @@ fn answers_stand_beside_their_truth() {
     assert_eq!(ticks, 2);
     let results = frame_results(&trajectories, &answers);
     assert_eq!(results.len(), 8);
+    for (index, result) in results.iter().enumerate() {
+        let (trajectory, window) = (index / 4, index % 4);
+        assert_eq!(result.truth, trajectories[trajectory].truth[window + 2]);
+        let answer = &answers[trajectory][window];
+        assert_eq!(result.detections, answer.detections());
+    }
     let report = crate::eval::metric::evaluate(&results).unwrap();
-    assert!(report.rmse_px.unwrap() < 0.1, "{report:?}");
+    assert_eq!(report.jaccard, 100.0, "{report:?}");
 }
