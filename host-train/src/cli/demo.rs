@@ -153,7 +153,7 @@ fn held_out(readouts: &Readouts, out: &Path, seed: u64) -> Result<Evaluation> {
             interrupt::check()
         })?;
         let report = evaluate(&results)?;
-        let title = format!("{EVALUATED} held-out trajectories, integer counts, readout {name}");
+        let title = format!("{EVALUATED} held-out trajectories, readout {name}");
         draw_curves(&out.join(file), &results, &report, &title)?;
         Ok(report)
     };

@@ -90,7 +90,7 @@ impl From<&Found> for Mark {
 /// What a readout says about one window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// Targets of the middle frame, the surest first where they are off the grid.
+    /// Targets of the middle frame, from top to bottom.
     pub found: Vec<Found>,
     /// Squared residuals over pixel variance and degrees of freedom; nothing without a fit.
     pub reduced_chi2: Option<f64>,
@@ -148,7 +148,7 @@ impl<'a> Finder<'a> {
             Self::OffGrid(localiser) => {
                 let answers = localiser.windows(counts, excluded)?;
                 let window = answers.iter().map(|answer| Window {
-                    found: surest_first(&answer.targets),
+                    found: downwards(&answer.targets),
                     reduced_chi2: answer.reduced_chi2,
                 });
                 Ok(window.collect())
@@ -183,9 +183,9 @@ fn on_grid(map: &[f32]) -> Result<Window> {
     })
 }
 
-fn surest_first(targets: &[Target]) -> Vec<Found> {
+fn downwards(targets: &[Target]) -> Vec<Found> {
     let mut found: Vec<Found> = targets.iter().map(Found::from).collect();
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
     found
 }
 
@@ -207,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn the_surest_comes_first_and_keeps_its_uncertainty() {
-        let found = surest_first(&[target(1.0, 0.2), target(2.0, 0.9), target(3.0, 0.5)]);
-        let order: Vec<f64> = found.iter().map(|found| found.x).collect();
-        assert_eq!(order, [2.0, 3.0, 1.0]);
+    fn targets_come_in_the_order_of_rows_and_keep_their_uncertainty() {
+        let found = downwards(&[target(2.0, 0.9), target(1.0, 0.2), target(3.0, 0.5)]);
+        let order: Vec<f64> = found.iter().map(|found| found.score).collect();
+        assert_eq!(order, [0.2, 0.9, 0.5]);
         let mark = Mark::from(&found[0]);
         assert_eq!(mark.sigma, Some([0.01, 0.02, -0.5]));
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use derefnet_core::locate::{LocateConfig, Prior};
+use derefnet_core::locate::{LocateConfig, MAX_SOURCES, Prior};
 use derefnet_core::physics::WINDOW;
 use ndarray::Axis;
 use serde::Serialize;
@@ -81,6 +81,7 @@ const FREE_SIGMA: f64 = 100.0;
 /// # Errors
 /// Unusable model, mask or frames, a folder for pictures that cannot be written.
 pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
+    let config = config(args)?;
     let used = args.readout.needs_model();
     let network = used.then(|| args.model.load()).transpose()?;
     let network = network.as_ref().map(|(network, _)| network);
@@ -89,7 +90,7 @@ pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
     let mut sequences = args.input.read()?;
     let backend = Cpu::new();
     let inference = network.map(|network| Inference::new(network, &backend));
-    let finder = Finder::new(inference.as_ref(), readout, config(args))?;
+    let finder = Finder::new(inference.as_ref(), readout, config)?;
     if let Some(folder) = &args.plot {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
@@ -127,19 +128,25 @@ pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
     output::emit(common, &answer, &text)
 }
 
-fn config(args: &UnmixArgs) -> LocateConfig {
-    let prior = Prior::SEQ_CSIST;
-    LocateConfig {
-        counts: args.targets.map(|count| count as usize),
-        prior: match args.background {
-            Background::Fixed => prior,
-            Background::Free => Prior {
-                background_sigma: FREE_SIGMA,
-                ..prior
-            },
+fn config(args: &UnmixArgs) -> Result<LocateConfig> {
+    let [fewest, most] = args.targets.map(|count| count as usize);
+    if fewest == 0 || fewest > most || most > MAX_SOURCES {
+        return Err(Error::usage(format!(
+            "--targets is {fewest}-{most}, expected A-B with 1 ≤ A ≤ B ≤ {MAX_SOURCES}"
+        )));
+    }
+    let background_sigma = match args.background {
+        Background::Fixed => Prior::SEQ_CSIST.background_sigma,
+        Background::Free => FREE_SIGMA,
+    };
+    Ok(LocateConfig {
+        counts: [fewest, most],
+        prior: Prior {
+            background_sigma,
+            ..Prior::SEQ_CSIST
         },
         ..LocateConfig::SEQ_CSIST
-    }
+    })
 }
 
 fn counts(sequence: &Sequence) -> Vec<f32> {

@@ -173,7 +173,9 @@ impl Axes<'_> {
 
     fn heading(&self, canvas: &mut Canvas, title: &str, size: f32) {
         let ((left, top), (right, _)) = self.area;
-        let at = ((left + right) / 2.0, top - 0.95 * size);
+        // A long title begins at the edge of the picture and goes on over what is to the right.
+        let middle = ((left + right) / 2.0).max(canvas.text_width(title, size) / 2.0 + 6.0);
+        let at = (middle, top - 0.95 * size);
         canvas.text(at, title, text(size, Anchor::Middle, false));
     }
 

@@ -102,7 +102,7 @@ fn panel(
     axes
 }
 
-/// Ellipses below, then truth, then answers: the smaller symbol on top.
+/// Truth below, then ellipses, which may be smaller than its symbol, then answers.
 pub(super) fn marks(canvas: &mut Canvas, axes: &Axes, overlay: &Overlay, size: f32) {
     let answers = || {
         let series = overlay.series.iter().zip(LOOKS);
@@ -111,11 +111,11 @@ pub(super) fn marks(canvas: &mut Canvas, axes: &Axes, overlay: &Overlay, size: f
             marks.map(move |mark| (mark, colour))
         })
     };
-    for (mark, colour) in answers() {
-        ellipse(canvas, axes, mark, colour, size);
-    }
     for mark in overlay.truth.iter().filter(finite) {
         TRUTH.draw(canvas, axes.at(mark.y, mark.x), size);
+    }
+    for (mark, colour) in answers() {
+        ellipse(canvas, axes, mark, colour, size);
     }
     for (mark, colour) in answers() {
         answer(Some(mark), colour).draw(canvas, axes.at(mark.y, mark.x), size);
@@ -150,7 +150,8 @@ pub(super) fn zoom(overlay: &Overlay, room: f64) -> ((f64, f64), (f64, f64)) {
     };
     let rows = span(&mut marks().map(|mark| mark.x), rows);
     let columns = span(&mut marks().map(|mark| mark.y), columns);
-    let side = (rows.1 - rows.0).max(columns.1 - columns.0).max(1.0 + room);
+    let least = 0.4 + 2.0 * room;
+    let side = (rows.1 - rows.0).max(columns.1 - columns.0).max(least);
     let square = |(low, high): (f64, f64)| {
         let middle = (low + high) / 2.0;
         (middle - side / 2.0, middle + side / 2.0)

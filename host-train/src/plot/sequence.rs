@@ -8,7 +8,7 @@ use ndarray::ArrayView2;
 use super::axes::{Axes, Axis, text};
 use super::canvas::{Anchor, Canvas, Pen, Point};
 use super::heat::{Colours, cells, image_axes};
-use super::overlay::{Overlay, REGION, Symbol, TRUTH, legend_line, marks, scale_bar, zoom};
+use super::overlay::{Overlay, REGION, Symbol, TRUTH, legend_line, marks, zoom};
 use super::style::{ColourMap, TITLE, VERMILION, WHITE};
 use super::{Mark, Series};
 use crate::{Error, Result};
@@ -35,13 +35,13 @@ const SCALE: f32 = 2.0;
 const LEFT: f32 = 66.0;
 const RIGHT: f32 = 20.0;
 const TOP: f32 = 68.0;
-const BOTTOM: f32 = 76.0;
+const BOTTOM: f32 = 86.0;
 /// From the right end of a panel to the left end of the next, and from its bottom to the next top.
 const GAP: (f32, f32) = (46.0, 60.0);
 /// Pixels of the frame around the outermost marks.
 const ROOM: f64 = 0.25;
 /// Of the symbols.
-const SIZE: f32 = 0.7;
+const SIZE: f32 = 0.6;
 
 /// Draws one row per sequence; a single row is drawn larger.
 ///
@@ -152,7 +152,6 @@ fn close_up(canvas: &mut Canvas, axes: &Axes, overlay: &Overlay) {
     canvas.clip(Some(axes.area));
     marks(canvas, axes, overlay, SIZE);
     canvas.clip(None);
-    scale_bar(canvas, axes);
 }
 
 /// `3 targets, 3 found`, as much of it as is known.
@@ -217,7 +216,7 @@ mod tests {
         };
         let rows = [row("frame 17", &found[0]), row("frame 18", &found[1])];
         let size = check_picture("sequence", |path| draw(path, &rows, "Held-out sequences"));
-        assert_eq!(size, (1556, 1208));
+        assert_eq!(size, (1556, 1228));
     }
 
     #[test]
@@ -232,7 +231,7 @@ mod tests {
             detections: &found,
         };
         let size = check_picture("sequence-one", |path| draw(path, &[row], "frames"));
-        assert_eq!(size, (1624, 968));
+        assert_eq!(size, (1624, 988));
         let nothing = Row {
             detections: &[],
             ..row

@@ -217,7 +217,7 @@ fn bad_masks_are_named() {
     let folder = tempdir().unwrap();
     let array = npy(folder.path(), "frames.npy", "5, 11, 11");
     let at = |name: &str| folder.path().join(name);
-    png(&at("small.png"), 12, 11);
+    png_of(&at("small.png"), 12, png::ColorType::Grayscale, &[0; 132]);
     png(&at("full.png"), 11, 11);
     png_of(&at("red.png"), 11, png::ColorType::Rgb, &[0; 363]);
     let whole = fs::read(at("full.png")).unwrap();
@@ -253,8 +253,9 @@ fn bad_options_of_the_fit_are_refused() {
     let folder = tempdir().unwrap();
     let array = npy(folder.path(), "frames.npy", "5, 11, 11");
     for (options, part) in [
-        ("--targets 3-2", "expected A-B"),
-        ("--targets 1-9", "most targets"),
+        ("--targets 3-2", "--targets is 3-2, expected A-B"),
+        ("--targets 0-3", "--targets is 0-3, expected A-B"),
+        ("--targets 1-9", "--targets is 1-9, expected A-B"),
         ("--background some", "--background"),
         ("--readout cells", "--readout"),
     ] {

@@ -70,14 +70,14 @@ impl Subject {
     /// Draws the frames, the map, and the answers of both readouts over the truth.
     pub fn draw(&self, out: &Path, noise: f64, readout: &str) -> Result<()> {
         frames::draw(&out.join("frames.png"), self.window.view())?;
-        let title = format!("network's map, noise σ = {noise} counts");
+        let title = format!("network's map, {}", said(noise));
         map::draw(&out.join("map.png"), self.map.view(), &title)?;
         let found: Vec<Mark> = self.found.iter().map(Mark::from).collect();
         let cells: Vec<Mark> = self.cells.iter().map(cell).collect();
         let name = format!("found, readout {readout}");
         let series = [(name.as_str(), &found), ("grid cells", &cells)];
         let answer = Overlay {
-            title: &format!("targets found, noise σ = {noise} counts"),
+            title: &format!("targets found, {}", said(noise)),
             frame: self.window.index_axis(Axis(0), WINDOW / 2),
             truth: &self.marks(),
             series: &series.map(|(name, marks)| Series { name, marks }),
@@ -98,8 +98,9 @@ impl Subject {
     /// Targets found beside their truth, with their distance and its prediction.
     pub fn table(&self, noise: f64) -> String {
         let mut text = format!(
-            "held-out sequence, noise σ = {noise} counts: {} targets, {} found\n\
+            "held-out sequence, {}: {} targets, {} found\n\
              truth x, y (px)  counts     found x, y (px)  counts   distance (px)   predicted σ x, y (px)\n",
+            said(noise),
             self.truth.len(),
             self.found.len()
         );
@@ -125,6 +126,12 @@ impl Subject {
         }
         text
     }
+}
+
+/// The noise with its unit.
+fn said(noise: f64) -> String {
+    let unit = if noise == 1.0 { "count" } else { "counts" };
+    format!("noise σ = {noise} {unit}")
 }
 
 /// A cell's centre, without the spread of the cell.
@@ -165,6 +172,6 @@ pub fn gallery(path: &Path, subjects: &[Subject], noise: f64) -> Result<()> {
             detections: found,
         })
         .collect();
-    let title = format!("Held-out sequences, noise σ = {noise} counts");
+    let title = format!("Held-out sequences, {}", said(noise));
     sequence::draw(path, &rows, &title)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use derefnet_core::physics::{MAP_LEN, MAP_SIDE, WINDOW};
 use ndarray::{ArrayView2, Axis};
 
-use super::super::find::Window;
+use super::super::find::{Found, Window};
 use super::super::input::Sequence;
 use super::super::model::Readout;
 use crate::plot::Mark;
@@ -56,8 +56,15 @@ impl Pictures<'_> {
         Parts {
             window,
             name: format!("frame {}", window + WINDOW / 2),
-            marks: found.iter().map(Mark::from).collect(),
+            marks: found.iter().map(|found| self.mark(found)).collect(),
         }
+    }
+
+    /// The spread of a cell is no region of a normal variable: without it on the grid.
+    fn mark(&self, found: &Found) -> Mark {
+        let mark = Mark::from(found);
+        let sigma = mark.sigma.filter(|_| self.readout != Readout::Grid);
+        Mark { sigma, ..mark }
     }
 
     fn row<'a>(&'a self, parts: &'a Parts) -> Result<Row<'a>> {
