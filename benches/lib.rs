@@ -74,6 +74,11 @@ impl Example {
     }
 }
 
+/// Benchmarks have no tests of their own.
+#[cfg(test)]
+#[path = "offgrid/perturb.rs"]
+mod perturb;
+
 #[cfg(test)]
 mod tests {
     use super::*;

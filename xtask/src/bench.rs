@@ -25,7 +25,7 @@ struct Peer {
 }
 
 /// All benchmarks, in the order in which they run.
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench {
         name: "kernels",
         peer: None,
@@ -52,6 +52,10 @@ const BENCHES: [Bench; 5] = [
     },
     Bench {
         name: "bound",
+        peer: None,
+    },
+    Bench {
+        name: "offgrid",
         peer: None,
     },
 ];

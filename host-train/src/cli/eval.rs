@@ -1,5 +1,7 @@
 //! `derefnet eval`: the metric of a model over a test split.
 
+mod verdict;
+
 use std::path::PathBuf;
 
 use derefnet_core::locate::LocateConfig;
@@ -10,13 +12,16 @@ use super::progress::Progress;
 use super::{Common, interrupt, metric, output};
 use crate::backend::cpu::Cpu;
 use crate::dataset::{Split, load_split};
+use crate::eval::bound::BoundOptions;
+use crate::eval::judge::{Verdict, judge, window_bounds};
 use crate::eval::metric::{FrameResult, Report, evaluate, precision_recall};
 use crate::eval::network::{Inference, grid_results};
-use crate::eval::offgrid::{Localiser, frame_results};
+use crate::eval::offgrid::{self, Localiser, frame_results};
 use crate::model::DeRefNet;
 use crate::plot::precision_recall::{Curve, draw};
 use crate::scene::{Arrangement, SceneConfig, Trajectory, generate};
 use crate::{Error, Result};
+use verdict::Extra;
 
 /// Options of `eval`.
 #[derive(Clone, Debug, clap::Args)]
@@ -48,6 +53,13 @@ pub struct EvalArgs {
     /// Write the precision-recall figure here.
     #[arg(long, value_name = "F.png")]
     pub plot: Option<PathBuf>,
+    /// Write the figure of truths inside the predicted ellipses here; not for the grid readout.
+    #[arg(long, value_name = "F.png")]
+    pub calibration_plot: Option<PathBuf>,
+    /// Write the figure of errors against the Cramér–Rao bound here; for generated frames of
+    /// --arrangement free, not for the grid readout.
+    #[arg(long, value_name = "F.png")]
+    pub efficiency_plot: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +74,9 @@ struct Answer {
     seed: Option<u64>,
     noise: Option<f64>,
     trajectories: usize,
+    /// Nothing for the grid readout.
+    #[serde(flatten)]
+    extra: Option<Extra>,
 }
 
 /// Evaluates and prints.
@@ -69,26 +84,34 @@ struct Answer {
 /// # Errors
 /// Unusable model, data or options; a network output that is not finite.
 pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
+    verdict::check(args)?;
     let model = args.readout.needs_model();
     let network = model.then(|| args.model.load()).transpose()?;
     let trajectories = trajectories(args, common.seed())?;
-    let results = find(args, network.as_ref().map(|(n, _)| n), &trajectories)?;
-    let report = evaluate(&results)?;
+    let found = find(args, network.as_ref().map(|(n, _)| n), &trajectories)?;
     let name = model.then(|| args.model.name());
     let title = name.as_deref().unwrap_or("no model");
     if let Some(path) = &args.plot {
-        draw_curves(path, &results, &report, title)?;
+        draw_curves(path, &found.results, &found.report, title)?;
     }
+    if let Some(verdict) = &found.verdict {
+        verdict::draw(args, verdict, &format!("{title}, {}", args.readout.name()))?;
+    }
+    let text = describe(args, common, title, &found);
     let answer = Answer {
-        model: name.clone(),
+        model: name,
         readout: args.readout.name(),
         split: args.split.name(),
         seed: args.data.is_none().then(|| common.seed()),
         noise: args.data.is_none().then_some(args.noise),
         trajectories: trajectories.len(),
-        report,
+        extra: found.verdict.as_ref().map(Extra::from),
+        report: found.report,
     };
-    let table = metric::table(&answer.report);
+    output::emit(common, &answer, &text)
+}
+
+fn describe(args: &EvalArgs, common: &Common, title: &str, found: &Found) -> String {
     let data = match &args.data {
         Some(folder) => folder.display().to_string(),
         None => format!(
@@ -97,17 +120,22 @@ pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
             args.noise
         ),
     };
-    let (readout, split) = (answer.readout, answer.split);
-    let head = format!("{title}, {readout} readout, {split} split, {data}");
-    output::emit(common, &answer, &format!("{head}\n{table}"))
+    let (readout, split) = (args.readout.name(), args.split.name());
+    let table = metric::table(&found.report);
+    let rest = found.verdict.as_ref().map(verdict::text);
+    let rest = rest.unwrap_or_default();
+    format!("{title}, {readout} readout, {split} split, {data}\n{table}\n{rest}")
 }
 
-/// Answers of every evaluated frame.
-fn find(
-    args: &EvalArgs,
-    network: Option<&DeRefNet>,
-    trajectories: &[Trajectory],
-) -> Result<Vec<FrameResult>> {
+/// Answers of every evaluated frame, and what they are worth.
+struct Found {
+    results: Vec<FrameResult>,
+    report: Report,
+    /// Of the readouts between the cells.
+    verdict: Option<Verdict>,
+}
+
+fn find(args: &EvalArgs, network: Option<&DeRefNet>, trajectories: &[Trajectory]) -> Result<Found> {
     let progress = Progress::new("evaluating", "trajectories", trajectories.len() as u64);
     let tick = || {
         progress.advance(1);
@@ -115,17 +143,40 @@ fn find(
     };
     let backend = Cpu::new();
     let inference = network.map(|network| Inference::new(network, &backend));
-    let Some(method) = args.readout.method() else {
-        let found = inference.map(|inference| grid_results(&inference, trajectories, tick));
-        return found.unwrap_or_else(|| Err(Error::usage("grid readout: expected a model")));
-    };
-    let config = LocateConfig {
-        counts: [1, 4.max(args.targets[1] as usize)],
-        ..LocateConfig::SEQ_CSIST
-    };
-    let localiser = Localiser::new(inference.as_ref(), method, config)?;
-    let answers = localiser.trajectories(trajectories, tick)?;
-    Ok(frame_results(trajectories, &answers))
+    if let Some(method) = args.readout.method() {
+        let config = LocateConfig {
+            counts: [1, 4.max(args.targets[1] as usize)],
+            ..LocateConfig::SEQ_CSIST
+        };
+        let localiser = Localiser::new(inference.as_ref(), method, config)?;
+        let answers = localiser.trajectories(trajectories, tick)?;
+        return off_grid(args, trajectories, &answers);
+    }
+    let inference = inference.ok_or_else(|| Error::usage("grid readout: expected a model"))?;
+    let results = grid_results(&inference, trajectories, tick)?;
+    Ok(Found {
+        report: evaluate(&results)?,
+        results,
+        verdict: None,
+    })
+}
+
+fn off_grid(
+    args: &EvalArgs,
+    trajectories: &[Trajectory],
+    answers: &[Vec<offgrid::Answer>],
+) -> Result<Found> {
+    let options = BoundOptions::of(args.arrangement);
+    let bounds = verdict::has_bound(args)
+        .then(|| window_bounds(trajectories, args.noise, &options))
+        .transpose()?;
+    // A folder's noise is not known; nothing is grouped by it here.
+    let verdict = judge(args.noise, trajectories, answers, bounds.as_ref())?;
+    Ok(Found {
+        results: frame_results(trajectories, answers),
+        report: verdict.report.clone(),
+        verdict: Some(verdict),
+    })
 }
 
 fn trajectories(args: &EvalArgs, seed: u64) -> Result<Vec<Trajectory>> {

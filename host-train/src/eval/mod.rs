@@ -5,6 +5,7 @@ pub mod calibration;
 pub mod covariance;
 pub mod efficiency;
 pub mod frames_json;
+pub mod judge;
 pub mod matching;
 pub mod metric;
 pub mod network;

@@ -95,6 +95,18 @@ impl Answer {
         }
     }
 
+    /// Numbers that are not finite.
+    pub fn not_finite(&self) -> usize {
+        let of_target = |t: &Target| {
+            let place = [t.x, t.y, t.sigma_x, t.sigma_y, t.correlation];
+            let rest = [t.intensity, t.sigma_intensity, t.score];
+            let all = place.into_iter().chain(rest);
+            all.filter(|number| !number.is_finite()).count()
+        };
+        let chi2 = self.reduced_chi2.is_some_and(|chi2| !chi2.is_finite());
+        self.targets.iter().map(of_target).sum::<usize>() + usize::from(chi2)
+    }
+
     /// Answers as the metric takes them.
     pub fn detections(&self) -> Vec<Detection> {
         self.targets.iter().map(detection).collect()

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::tempdir;
 
-use super::files::{TINY, data_set, decodes, model, npy, png, untrained, write};
+use super::files::{HEAD, TINY, data_set, decodes, model, npy, png, untrained, write};
 use super::process::{derefnet, done, has_keys, json, one_object};
 
 const FIGURES: &str =
@@ -49,6 +49,54 @@ fn eval_draws() {
     let picture = folder.path().join("pr.png");
     done(&format!("eval --limit 1 --plot {}", picture.display()));
     assert!(decodes(&picture));
+}
+
+/// The fit needs no model, and tells more than the grid: calibration, and the bound where targets are
+/// arranged freely.
+#[test]
+fn eval_off_the_grid() {
+    let folder = tempdir().unwrap();
+    let [ellipses, errors] = ["c.png", "e.png"].map(|name| folder.path().join(name));
+    let fit = |options: &str| json(&format!("eval --readout fit --limit 2 --noise 1 {options}"));
+    let answer = fit(&format!(
+        "--arrangement free --threads 1 --calibration-plot {} --efficiency-plot {}",
+        ellipses.display(),
+        errors.display()
+    ));
+    has_keys(&answer, FIGURES);
+    has_keys(&answer, "calibration unjudged efficiency");
+    assert!(answer["model"].is_null());
+    assert_eq!(answer["readout"], "fit");
+    let all = &answer["calibration"][0];
+    assert!(all["targets"].is_null());
+    has_keys(all, "pairs shares normalised_square standard_error");
+    assert_eq!(all["shares"][3]["nominal"], 95.0);
+    assert!(all["shares"][3]["observed"].is_f64());
+    let rows = answer["efficiency"].as_array().unwrap();
+    let present = rows.iter().map(|row| row["present"].as_u64().unwrap());
+    assert_eq!(Some(present.sum()), answer["targets"].as_u64());
+    assert!(rows.iter().all(|row| row["ratio"].is_f64()), "{answer}");
+    assert!(decodes(&ellipses) && decodes(&errors));
+    assert_eq!(answer, fit("--arrangement free --threads 2"));
+    // By the rules there is no bound, on the grid no calibration.
+    assert!(fit("")["efficiency"].is_null());
+    assert!(json("eval --limit 1").get("calibration").is_none());
+}
+
+/// A model as trained for offsets answers by all its readouts.
+#[test]
+fn eval_reads_a_head_in_four_ways() {
+    let folder = tempdir().unwrap();
+    let model = untrained(folder.path(), "head", HEAD);
+    for readout in ["head", "fit", "head-prior", "offgrid"] {
+        let answer = json(&format!(
+            "eval --readout {readout} --limit 1 --model {}",
+            model.display()
+        ));
+        assert_eq!(answer["readout"], readout);
+        assert_eq!(answer["model"].is_null(), readout == "fit");
+        assert!(answer["calibration"].is_array() && answer["frames"] == 16);
+    }
 }
 
 #[test]

@@ -29,6 +29,22 @@ fn bad_usage_is_explained() {
         ),
         ("eval --data d --noise 2".to_owned(), "--noise"),
         ("eval --noise -3".to_owned(), "-3"),
+        (
+            "eval --readout offgrid --limit 1".to_owned(),
+            "needs a model with an offset head",
+        ),
+        (
+            "eval --calibration-plot c.png --limit 1".to_owned(),
+            "--calibration-plot: grid cells predict no ellipses",
+        ),
+        (
+            "eval --readout fit --efficiency-plot e.png --limit 1".to_owned(),
+            "--arrangement free",
+        ),
+        (
+            "eval --arrangement free --efficiency-plot e.png --limit 1".to_owned(),
+            "expected --readout head",
+        ),
         ("eval --seed one".to_owned(), "--seed"),
         (
             "info --threads 9999".to_owned(),
