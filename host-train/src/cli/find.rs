@@ -113,7 +113,7 @@ pub enum Finder<'a> {
     /// On the network's map.
     Grid(&'a Inference<'a, Cpu>),
     /// Between the cells.
-    OffGrid(Localiser<'a, Cpu>),
+    OffGrid(Box<Localiser<'a, Cpu>>),
 }
 
 impl<'a> Finder<'a> {
@@ -128,7 +128,10 @@ impl<'a> Finder<'a> {
         config: LocateConfig,
     ) -> Result<Self> {
         match readout.method() {
-            Some(method) => Ok(Self::OffGrid(Localiser::new(inference, method, config)?)),
+            Some(method) => {
+                let localiser = Localiser::new(inference, method, config)?;
+                Ok(Self::OffGrid(Box::new(localiser)))
+            }
             None => inference
                 .map(Self::Grid)
                 .ok_or_else(|| Error::usage("grid readout: expected a model")),

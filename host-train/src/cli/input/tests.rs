@@ -369,7 +369,7 @@ fn masked_pixels_need_no_number_and_hide_no_blob() {
         at: &[At::Auto],
         mask: Some(&mask),
     };
-    let sequence = &read(&[path.clone()], &cut).unwrap()[0];
+    let sequence = &read(std::slice::from_ref(&path), &cut).unwrap()[0];
     assert_eq!(sequence.origin, [[8, 9]; 5]);
     assert_eq!(sequence.median(), 1.0);
     let none = Cut { mask: None, ..cut };
