@@ -1,8 +1,9 @@
 //! The fit of point sources to a window, on one thread, beside a Rust least-squares library.
 //!
-//! Jobs: `fit alone` finds counts and starts by itself; `from proposals` starts from positions that
+//! Jobs: `fit alone` is the shipped configuration, which finds counts, arrangement and starts by itself;
+//! `from proposals` knows nothing of arrangements and no background, and starts from positions that
 //! miss the truth by a drawn 0.02 px and carry that precision, as a network's would; `peer` is the
-//! crate `levenberg-marquardt` (MINPACK's algorithm on dense Jacobians) on the same model with the
+//! crate `levenberg-marquardt` (MINPACK's algorithm on dense Jacobians) on that same model with the
 //! same priors and starts, for the known number of sources, without covariances and scores. Prints,
 //! per noise level: windows per second (median and fastest of the rounds), model evaluations and
 //! profiles (11 pixels of one axis; as if all evaluations had the count found) per window, and the share of the peer's positions that the fit
@@ -18,7 +19,7 @@ use derefnet::rng::Rng;
 use derefnet::scene::{SceneConfig, generate};
 use derefnet_benches::{SEED, median};
 use derefnet_core::locate::{
-    LocateConfig, Located, Locator, Noise, Prior, Proposal, WINDOW_LEN, Workspace,
+    Arrangement, LocateConfig, Located, Locator, Noise, Prior, Proposal, WINDOW_LEN, Workspace,
 };
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, Optics, PSF_SIGMA, WINDOW};
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};
@@ -93,14 +94,26 @@ fn measure(noise: f64, cases: &[Case], rounds: usize) -> Result<()> {
         noise: Noise::Known(noise),
         ..LocateConfig::SEQ_CSIST
     };
+    let plain = LocateConfig {
+        prior: Prior {
+            arrangement: Arrangement::UNKNOWN,
+            background_sigma: 0.0,
+            ..config.prior
+        },
+        ..config
+    };
     let fail = |error: derefnet_core::Error| derefnet::Error::usage(error.to_string());
-    let locator = Locator::new(config).map_err(fail)?;
+    let alone = Locator::new(config).map_err(fail)?;
+    let proposed = Locator::new(plain).map_err(fail)?;
     let mut workspace = Workspace::new();
     println!("\nσ = {noise}          windows/s   fastest  evaluations  profiles");
-    for (name, proposed) in [("fit alone", false), ("from proposals", true)] {
+    for (name, locator, uses) in [
+        ("fit alone", &alone, false),
+        ("from proposals", &proposed, true),
+    ] {
         let mut found: Vec<Located> = Vec::new();
         let rates = rates(cases, rounds, |case| {
-            let proposals = if proposed { &case.proposals[..] } else { &[] };
+            let proposals = if uses { &case.proposals[..] } else { &[] };
             let located = locator.locate(&mut workspace, &case.frames, None, proposals);
             found.extend(located);
         });
@@ -123,7 +136,7 @@ fn measure(noise: f64, cases: &[Case], rounds: usize) -> Result<()> {
     row("peer", &rates, [evaluations, profiles]);
     println!(
         "  same positions: {:.1} %",
-        100.0 * agreement(&locator, cases, noise)
+        100.0 * agreement(&proposed, cases, noise)
     );
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a [`Locator`](super::Locator) knows beforehand.
 
-use super::MAX_SOURCES;
+use super::{Arrangement, MAX_SOURCES};
 use crate::error::{Error, Result};
 use crate::physics::{FRAME_SIDE, Optics};
 
@@ -24,11 +24,13 @@ pub struct Prior {
     pub background_mean: f64,
     /// Standard deviation of the background, counts; 0 fixes it at its mean.
     pub background_sigma: f64,
+    /// How the sources lie about each other.
+    pub arrangement: Arrangement,
 }
 
 impl Prior {
     /// SeqCSIST §3: intensities uniform in 220..=250 counts (the Gaussian has the same mean and
-    /// variance), no background; motion as measured on the generated training split.
+    /// variance) over any constant background; motion as measured on the generated training split.
     pub const SEQ_CSIST: Self = Self {
         intensity_mean: 235.0,
         intensity_sigma: 8.66,
@@ -36,7 +38,16 @@ impl Prior {
         acceleration_sigma: 0.003,
         drift_sigma: 0.001,
         background_mean: 0.0,
-        background_sigma: 0.0,
+        background_sigma: 100.0,
+        arrangement: Arrangement {
+            cross_share: 0.9,
+            axial: 0.3067,
+            diagonal: 0.6067,
+            tolerance: 0.0025,
+            spread: 0.4,
+            separation: 0.42,
+            softness: 0.05,
+        },
     };
 }
 
@@ -71,6 +82,10 @@ pub struct LocateConfig {
     /// A descent ends when its next step is expected to gain less, in units of the log posterior:
     /// `ε` leaves positions `√(2ε)` standard deviations from the maximum.
     pub tolerance: f64,
+    /// Length over which the likelihood of sources without order bends, pixels: variances of a
+    /// position grow by `1 + s/length`, where `s` is its standard deviation by the curvature at the
+    /// maximum. Infinite to leave them as they are. Calibrated on the validation split.
+    pub bending_length: f64,
 }
 
 impl LocateConfig {
@@ -80,10 +95,11 @@ impl LocateConfig {
         prior: Prior::SEQ_CSIST,
         noise: Noise::Estimated,
         counts: [1, 4],
-        flux_margin: 20.0,
+        flux_margin: 8.0,
         coarse_evaluations: 5,
         fine_evaluations: 40,
         tolerance: 1e-5,
+        bending_length: 0.15,
     };
 
     /// Refuses what has no meaning, naming the first such field.
@@ -178,16 +194,26 @@ impl LocateConfig {
                 "1 to 10000",
             ),
             ("tolerance", self.tolerance, 0.0, f64::MAX, "0 or more"),
+            (
+                "bending length",
+                self.bending_length,
+                1e-3,
+                f64::INFINITY,
+                "0.001 pixels or more",
+            ),
         ];
         let bad = domains
             .into_iter()
             .find(|&(_, value, low, high, _)| !(low..=high).contains(&value));
-        bad.map_or(Ok(()), |(what, got, _, _, expected)| {
-            Err(Error::Domain {
-                what,
-                expected,
-                got,
-            })
-        })
+        bad.map_or_else(
+            || prior.arrangement.validate(),
+            |(what, got, _, _, expected)| {
+                Err(Error::Domain {
+                    what,
+                    expected,
+                    got,
+                })
+            },
+        )
     }
 }

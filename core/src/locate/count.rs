@@ -1,19 +1,21 @@
 //! How many sources: Laplace's approximation of the evidence, and what total flux rules out.
 
 use super::MAX_SOURCES;
+use super::arrangement::Formation;
 use super::fit::Descent;
 use super::model::{Anchor, Problem, State};
 use super::propose::Blob;
 use crate::physics::{FRAME_LEN, WINDOW};
 
 /// Logarithm of 2π.
-const LOG_TURN: f64 = 1.837_877_066_409_345_3;
+pub(super) const LOG_TURN: f64 = 1.837_877_066_409_345_3;
 
 /// Log evidence of the maximum at `state`, up to what all counts share; minus infinity where the
 /// curvature is not positive definite.
 ///
-/// A source's prior is Gaussian in intensity, and uniform over the frame in position unless it has
-/// an anchor. Sources without anchor may trade names, which multiplies the evidence of one maximum.
+/// A source's prior is Gaussian in intensity; positions follow the arrangement. An anchor counts as a
+/// measurement. Sources of a cluster without anchors may trade names, which multiplies the evidence
+/// of one maximum; those of a cross have their own arms.
 /// Leaves normal equations and factor of `state` in `descent`.
 pub(super) fn log_evidence(problem: &Problem, state: &State, descent: &mut Descent) -> f64 {
     if !descent.settle(problem, state) {
@@ -28,18 +30,20 @@ pub(super) fn log_evidence(problem: &Problem, state: &State, descent: &mut Desce
 /// Logarithm of the priors' normalisers and of the number of orders.
 fn log_prior_scale(problem: &Problem, state: &State) -> f64 {
     let intensity = -0.5 * LOG_TURN - libm::log(problem.prior.intensity_sigma);
-    let uniform = -libm::log(FRAME_LEN as f64);
     let drift = if state.layout().drifting() {
         -2.0 * (0.5 * LOG_TURN + libm::log(problem.prior.drift_sigma))
     } else {
         0.0
     };
-    let (mut sum, mut free) = (0.0, 0.0);
+    let named = state.formation != Formation::CLUSTER;
+    let arrangement = &problem.prior.arrangement;
+    let mut sum = arrangement.log_peak(state.formation, state.count);
+    let mut free = 0.0;
     for anchor in state.anchors.iter().take(state.count) {
         sum += intensity + drift;
         sum += log_peak(anchor).unwrap_or_else(|| {
             free += 1.0;
-            uniform + libm::log(free)
+            if named { 0.0 } else { libm::log(free) }
         });
     }
     sum

@@ -1,7 +1,9 @@
 //! Background and noise from the dark pixels of a window.
 
 use super::model::{TIMES, Window};
+use super::propose::{HALF_SIDE, brightest_place};
 use super::{LocateConfig, Noise};
+use crate::physics::FRAME_SIDE;
 
 /// Rounds of leaving out bright pixels.
 const CLIPPINGS: u32 = 10;
@@ -12,15 +14,17 @@ pub(super) const ROUNDING: f64 = 1.0 / 12.0;
 
 /// Background and variance of a pixel, the latter with rounding.
 ///
-/// Where they are not known they are mean and variance of the pixels that stay within three
-/// standard deviations of the mean when brighter and darker ones are left out again and again.
+/// Where they are not known they are mean and variance of the pixels away from the blob that stay
+/// within three standard deviations of the mean when brighter and darker ones are left out again and
+/// again.
 pub(super) fn dark_level(window: &Window, config: &LocateConfig) -> (f64, f64) {
+    let blob = brightest_place(window);
     let free = config.prior.background_sigma > 0.0;
     let (mut mean, mut variance) = (config.prior.background_mean, f64::INFINITY);
     let measured = free || config.noise == Noise::Estimated;
     for _ in 0..if measured { CLIPPINGS } else { 0 } {
         let before = (mean, variance);
-        let (shift, squares) = clipped(window, mean, variance);
+        let (shift, squares) = clipped(window, blob, mean, variance);
         let shift = if free { shift } else { 0.0 };
         mean += shift;
         let present = squares - shift * shift;
@@ -39,13 +43,18 @@ pub(super) fn dark_level(window: &Window, config: &LocateConfig) -> (f64, f64) {
     }
 }
 
-/// Mean and mean square of what the pixels within the limits are above `mean`.
-fn clipped(window: &Window, mean: f64, variance: f64) -> (f64, f64) {
+/// Mean and mean square of what the pixels within the limits are above `mean`; those near `blob` do
+/// not count.
+fn clipped(window: &Window, blob: [f64; 2], mean: f64, variance: f64) -> (f64, f64) {
     let (mut number, mut sum, mut squares) = (0.0, 0.0, 0.0);
     for frame in 0..TIMES.len() {
         let (counts, excluded) = window.frame(frame);
         let flags = excluded.unwrap_or(&[false]).iter().cycle();
-        for (&count, _) in counts.iter().zip(flags).filter(|(_, flag)| !**flag) {
+        let pixels = counts.iter().zip(flags).enumerate();
+        for (i, (&count, _)) in pixels.filter(|(_, (_, flag))| !**flag) {
+            if is_near(i, blob) {
+                continue;
+            }
             let above = f64::from(count) - mean;
             if above * above <= CLIP * variance {
                 number += 1.0;
@@ -56,4 +65,11 @@ fn clipped(window: &Window, mean: f64, variance: f64) -> (f64, f64) {
     }
     let number: f64 = if number > 0.0 { number } else { 1.0 };
     (sum / number, squares / number)
+}
+
+/// Whether pixel `i` lies in the square about `place` that the blob may light.
+fn is_near(i: usize, place: [f64; 2]) -> bool {
+    let pixel = [i / FRAME_SIDE, i % FRAME_SIDE];
+    let mut offsets = pixel.iter().zip(place).map(|(&p, u)| p as f64 - u);
+    offsets.all(|offset| offset * offset <= HALF_SIDE * HALF_SIDE)
 }

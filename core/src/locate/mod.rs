@@ -8,6 +8,11 @@
 //! Levenberg–Marquardt descents from several starts; their normal equations come from inner products
 //! of one-dimensional profiles.
 //!
+//! How sources lie about each other may be known ([`Arrangement`]): windows whose sources sit on the
+//! arms of a cross compete with others, in which they form a cluster; a cross that explains the
+//! window has far fewer free numbers and wins by its evidence, one that does not loses by its
+//! residuals.
+//!
 //! The number of sources is chosen by Laplace's approximation of the evidence (MacKay 1992), into
 //! which the known intensity enters as a prior: total flux nearly fixes the number. Where several
 //! maxima compete, the best one gives the positions, and covariances and scores are those of the
@@ -38,6 +43,7 @@
 
 use heapless::Vec;
 
+mod arrangement;
 mod config;
 mod count;
 mod dark;
@@ -53,6 +59,7 @@ mod propose;
 mod score;
 mod search;
 
+pub use arrangement::Arrangement;
 pub use config::{LocateConfig, Noise, Prior};
 
 #[allow(unused_imports, reason = "named in documentation")]
@@ -195,7 +202,8 @@ impl Locator {
     /// `frames` is a window `(5, 11, 11)` in time order, counts. `excluded` flags the pixels to leave
     /// out, dead or saturated ones, with `true`: 121 flags for all frames alike or 605, each frame's
     /// own; what an excluded pixel holds does not matter. `proposals`, at most 8, say where sources
-    /// might be: their number and its neighbours are then the counts tried. Without proposals every
+    /// might be: their number and its neighbours are then the counts tried. Proposals with
+    /// precisions say themselves how the sources lie: no cross is sought. Without proposals every
     /// count is tried that total flux does not rule out, from starts of its own. The result depends
     /// on nothing else, in particular not on the content of `workspace`.
     ///
@@ -221,6 +229,7 @@ impl Locator {
             scale: core::f64::consts::FRAC_1_SQRT_2 / self.config.optics.sigma(),
             variance,
             prior: self.config.prior,
+            bending_length: self.config.bending_length,
         };
         let blob = Blob::measure(&problem, background);
         let mut search = Search::new(&self.config, &blob, workspace);

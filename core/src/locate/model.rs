@@ -6,6 +6,7 @@
 //! inner products of 11 numbers. Columns of the common motion are sums of the sources' position
 //! columns, those of a source's own velocity the same columns, weighted by time.
 
+use super::arrangement::Formation;
 use super::normal::{Normal, Spot, add_curvature, add_gradient, fill_residual};
 use super::packed::{ORDER, Vector, add_at, dot};
 use super::profile::{ErfTable, Profile};
@@ -89,6 +90,8 @@ pub(super) struct State {
     /// Row, column, intensity and own velocity per source.
     pub(super) sources: [Source; MAX_SOURCES],
     pub(super) anchors: [Anchor; MAX_SOURCES],
+    /// How the sources are supposed to lie about each other.
+    pub(super) formation: Formation,
 }
 
 impl State {
@@ -99,6 +102,7 @@ impl State {
             globals: [prior.background_mean, 0.0, 0.0, 0.0, 0.0],
             sources: [[0.0; LONG]; MAX_SOURCES],
             anchors: [Anchor::default(); MAX_SOURCES],
+            formation: Formation::CLUSTER,
         }
     }
 
@@ -113,10 +117,18 @@ impl State {
         }
     }
 
+    /// The same sources, supposed to lie without order.
+    pub(super) fn as_cluster(mut self) -> Self {
+        self.formation = Formation::CLUSTER;
+        self
+    }
+
     pub(super) fn layout(&self) -> Layout {
         Layout {
             count: self.count,
-            drifting: self.drifts && self.count <= MOST_DRIFTING,
+            drifting: self.drifts
+                && self.count <= MOST_DRIFTING
+                && self.formation == Formation::CLUSTER,
         }
     }
 
@@ -233,6 +245,8 @@ pub(super) struct Problem<'a> {
     /// Variance of a pixel, counts².
     pub(super) variance: f64,
     pub(super) prior: Prior,
+    /// As [`LocateConfig::bending_length`](super::LocateConfig::bending_length).
+    pub(super) bending_length: f64,
 }
 
 impl Problem<'_> {
@@ -324,6 +338,7 @@ impl Problem<'_> {
                 normal.hold(i, order);
             }
         }
+        prior.arrangement.add_to(state, normal);
         for (k, source) in state.active().iter().enumerate() {
             self.add_source_priors(source, state.layout(), k, normal);
             if let (Some(anchor), &[x, y, ..]) = (state.anchors.get(k), source) {

@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 
+use super::arrangement::Formation;
 use super::count::log_evidence;
 use super::fit::{Descent, Fit};
 use super::model::{Problem, Source, State};
@@ -38,7 +39,9 @@ impl Mode {
             let mut others = state.active().iter();
             others.any(|&[u, v, ..]| within(x - u, SAME) && within(y - v, SAME))
         };
-        self.state.count == state.count && self.state.active().iter().all(near)
+        self.state.count == state.count
+            && self.state.formation == state.formation
+            && self.state.active().iter().all(near)
     }
 
     /// The source closest to `(x, y)`.
@@ -71,17 +74,19 @@ impl Modes {
         self.0.clear();
     }
 
-    /// Adds the end of a descent, unless it is there already or worse than a full list.
-    pub(super) fn note(&mut self, problem: &Problem, fit: &Fit, descent: &mut Descent) {
-        if self.0.iter().any(|mode| mode.is_same(&fit.state)) {
-            return;
+    /// Adds the end of a descent, unless it is there already or worse than a full list; returns its
+    /// log evidence.
+    pub(super) fn note(&mut self, problem: &Problem, fit: &Fit, descent: &mut Descent) -> f64 {
+        if let Some(mode) = self.0.iter().find(|mode| mode.is_same(&fit.state)) {
+            return mode.weight;
         }
         let mode = Mode {
             state: fit.state,
             converged: fit.converged,
             weight: log_evidence(problem, &fit.state, descent),
-            covariances: covariances(&fit.state, descent),
+            covariances: covariances(problem, &fit.state, descent),
         };
+        let evidence = mode.weight;
         if let Err(mode) = self.0.push(mode) {
             let worst = self
                 .0
@@ -91,6 +96,7 @@ impl Modes {
                 *worst = mode;
             }
         }
+        evidence
     }
 
     /// Where the maxima lie.
@@ -205,7 +211,7 @@ impl Modes {
 }
 
 /// Covariances of all sources from the factor at `state`.
-fn covariances(state: &State, descent: &Descent) -> [Covariance; MAX_SOURCES] {
+fn covariances(problem: &Problem, state: &State, descent: &Descent) -> [Covariance; MAX_SOURCES] {
     let order = state.order();
     let mut all = [[0.0; 4]; MAX_SOURCES];
     for (k, covariance) in all.iter_mut().enumerate().take(state.count) {
@@ -217,12 +223,23 @@ fn covariances(state: &State, descent: &Descent) -> [Covariance; MAX_SOURCES] {
             column
         };
         let (by_row, by_column) = (column(first), column(first + 1));
-        *covariance = [
+        let position = [
             at(&by_row, first),
             at(&by_row, first + 1),
             at(&by_column, first + 1),
-            at(&column(first + 2), first + 2),
         ];
+        let [xx, xy, yy] = match state.formation {
+            Formation::CLUSTER => widened(position, problem.bending_length),
+            _ => position,
+        };
+        *covariance = [xx, xy, yy, at(&column(first + 2), first + 2)];
     }
     all
+}
+
+/// Covariance of a position where the likelihood is no paraboloid over the length of its deviation.
+fn widened(position: [f64; 3], length: f64) -> [f64; 3] {
+    let [xx, _, yy] = position;
+    let factor = 1.0 + libm::sqrt(0.5 * (xx + yy)) / length;
+    position.map(|element| factor * element)
 }

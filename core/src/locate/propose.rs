@@ -1,10 +1,11 @@
 //! Starting points without a network: moments of the blob and fixed shapes scaled to them.
 
+use super::arrangement::Formation;
 use super::model::{Anchor, Problem, State, TIMES, Window};
 use crate::physics::{FRAME_LEN, FRAME_SIDE};
 
 /// Half side of the square in which moments are taken, pixels.
-const HALF_SIDE: f64 = 3.0;
+pub(super) const HALF_SIDE: f64 = 3.0;
 /// Error of a filled pixel as a multiple of what its neighbours hold: a peak stands far above them.
 const FILL_ERROR: f64 = 3.0;
 /// Rounds of centring that square.
@@ -136,6 +137,15 @@ impl Moments {
     }
 }
 
+/// Where the mean frame of a window is brightest; any constant background is the same.
+pub(super) fn brightest_place(window: &Window) -> [f64; 2] {
+    let lit = Lit {
+        window: *window,
+        background: 0.0,
+    };
+    brightest(&lit.mean())
+}
+
 /// Pixel whose 3×3 neighbourhood holds most counts.
 pub(super) fn brightest(mean: &[f64; FRAME_LEN]) -> [f64; 2] {
     let value = |p: usize, q: usize| mean.get(p * FRAME_SIDE + q).copied().unwrap_or(0.0);
@@ -192,6 +202,20 @@ impl Blob {
                 y + a * ay + b * by,
                 problem.prior.intensity_mean,
             ];
+            state.push(source, Anchor::default());
+        }
+        state
+    }
+
+    /// A state of `count` sources on the arms of `cross`, about the blob's centre.
+    pub(super) fn cross(&self, problem: &Problem, count: usize, cross: Formation) -> State {
+        let mut state = self.empty(problem);
+        state.formation = cross;
+        let arrangement = &problem.prior.arrangement;
+        let ([x, y], [cx, cy]) = (self.centre, cross.centre(arrangement, count));
+        for k in 0..count {
+            let [dx, dy] = [0, 1].map(|axis| cross.offset(arrangement, k, axis));
+            let source = [x + dx - cx, y + dy - cy, problem.prior.intensity_mean];
             state.push(source, Anchor::default());
         }
         state

@@ -1,14 +1,23 @@
 //! Which starts a window gets, for which counts.
 
+use super::arrangement::Formation;
 use super::count::flux_costs;
 use super::dark::ROUNDING;
-use super::fit::{Effort, Fit};
+use super::fit::Effort;
 use super::model::{Anchor, Problem, State};
 use super::propose::{Blob, Shape, brightest};
 use super::{LocateConfig, Located, MAX_SOURCES, Proposal, Workspace};
 
-/// Fits of one count that go on after the coarse descents.
-const KEPT: usize = 3;
+/// Starts of one count that are kept after short descents.
+const KEPT: usize = 4;
+/// How many of these go on where they are shapes.
+const SHAPES: usize = 3;
+/// Model evaluations of a short descent from a cross: little is left to find but its place.
+const CROSS_EVALUATIONS: u32 = 3;
+/// Crosses whose short descent ended this much above the best one's are given up.
+const HOPELESS: f64 = 15.0;
+/// A cluster whose log evidence is this much below that of a cross is not sought any further.
+const CLEAR: f64 = 3.0;
 
 /// One window's search and what it has cost.
 pub(super) struct Search<'a> {
@@ -67,40 +76,85 @@ impl<'a> Search<'a> {
     }
 
     fn try_count(&mut self, problem: &Problem, count: usize, proposals: &[Proposal]) {
-        if !proposals.is_empty() {
-            let start = self.adapted(problem, count, proposals);
+        let believed = proposals.iter().any(|p| p.precision.is_some());
+        let cross = if believed {
+            None
+        } else {
+            self.try_crosses(problem, count)
+        };
+        let share = problem.prior.arrangement.cross_share;
+        if share >= 1.0 && cross.is_some() {
+            return;
+        }
+        let start = match cross {
+            _ if !proposals.is_empty() => Some(self.adapted(problem, count, proposals)),
+            Some((state, _)) => Some(state.as_cluster()),
+            None => None,
+        };
+        let mut found = f64::NEG_INFINITY;
+        if let Some(start) = start {
             let effort = self.effort(self.config.fine_evaluations);
             self.starts += 1;
-            self.finish(problem, &start, effort);
-            if count == proposals.len() {
-                return;
+            (_, found) = self.finish(problem, &start, effort);
+        }
+        let beside = cross.is_some_and(|(_, evidence)| found + CLEAR < evidence);
+        if !beside && (proposals.is_empty() || count != proposals.len()) {
+            self.try_shapes(problem, count);
+        }
+    }
+
+    /// Short descents from all crosses about the blob's centre, and whole ones where these ended not
+    /// far above the best; the best cross with its log evidence.
+    fn try_crosses(&mut self, problem: &Problem, count: usize) -> Option<(State, f64)> {
+        if problem.prior.arrangement.cross_share == 0.0 {
+            return None;
+        }
+        let mut kept = Ranked::new();
+        let coarse = self.effort(CROSS_EVALUATIONS);
+        for cross in Formation::crosses(count) {
+            let start = self.blob.cross(problem, count, cross);
+            self.descend(problem, &start, coarse, &mut kept);
+        }
+        let bound = kept.least() + HOPELESS;
+        let fine = self.effort(self.config.fine_evaluations);
+        let mut best: Option<(State, f64)> = None;
+        for (_, start) in kept.below(bound) {
+            let (state, evidence) = self.finish(problem, &start, fine);
+            if best.is_none_or(|(_, most)| evidence > most) {
+                best = Some((state, evidence));
             }
         }
-        self.try_shapes(problem, count);
+        best
+    }
+
+    /// Descends into a list.
+    fn descend(&mut self, problem: &Problem, start: &State, effort: Effort, kept: &mut Ranked) {
+        let fit = self.workspace.descent.run(problem, start, effort);
+        self.starts += 1;
+        self.evaluations += fit.evaluations;
+        kept.insert(fit.cost, fit.state);
     }
 
     /// Short descents from all shapes, then whole ones from where the best of them ended.
     fn try_shapes(&mut self, problem: &Problem, count: usize) {
-        let mut kept: [Option<Fit>; KEPT] = [None; KEPT];
+        let mut kept = Ranked::new();
         let coarse = self.effort(self.config.coarse_evaluations);
         for &shape in Shape::of(count) {
             let start = self.blob.state(problem, count, shape);
-            let fit = self.workspace.descent.run(problem, &start, coarse);
-            self.starts += 1;
-            self.evaluations += fit.evaluations;
-            insert(&mut kept, fit);
+            self.descend(problem, &start, coarse, &mut kept);
         }
         let fine = self.effort(self.config.fine_evaluations);
-        for fit in kept.into_iter().flatten() {
-            self.finish(problem, &fit.state, fine);
+        for (_, state) in kept.below(f64::INFINITY).take(SHAPES) {
+            self.finish(problem, &state, fine);
         }
     }
 
-    fn finish(&mut self, problem: &Problem, start: &State, effort: Effort) {
+    /// Descends, and notes the maximum with its log evidence.
+    fn finish(&mut self, problem: &Problem, start: &State, effort: Effort) -> (State, f64) {
         let Workspace { descent, modes } = &mut *self.workspace;
         let fit = descent.run(problem, start, effort);
         self.evaluations += fit.evaluations;
-        modes.note(problem, &fit, descent);
+        (fit.state, modes.note(problem, &fit, descent))
     }
 
     /// Takes the variance of a pixel from the residuals of the best maximum, and descends once more
@@ -197,18 +251,40 @@ fn likeliest(costs: &[f64; MAX_SOURCES + 1], fewest: usize, most: usize) -> (usi
     best
 }
 
-/// Puts a fit into the list in order of cost, dropping the last.
-fn insert(kept: &mut [Option<Fit>; KEPT], fit: Fit) {
-    let mut fit = Some(fit);
-    for slot in kept {
-        let better = match (&fit, &*slot) {
-            (Some(new), Some(old)) => new.cost < old.cost,
-            (new, None) => new.is_some(),
-            (None, _) => false,
-        };
-        if better {
-            core::mem::swap(slot, &mut fit);
+/// The [`KEPT`] states of least cost, in its order; of equal ones the first.
+struct Ranked([Option<(f64, State)>; KEPT]);
+
+impl Ranked {
+    const fn new() -> Self {
+        Self([None; KEPT])
+    }
+
+    fn insert(&mut self, cost: f64, state: State) {
+        let mut new = Some((cost, state));
+        for slot in &mut self.0 {
+            let better = match (&new, &*slot) {
+                (Some((cost, _)), Some((least, _))) => cost < least,
+                (new, None) => new.is_some(),
+                (None, _) => false,
+            };
+            if better {
+                core::mem::swap(slot, &mut new);
+            }
         }
+    }
+
+    /// Least cost of all.
+    fn least(&self) -> f64 {
+        let [first, ..] = &self.0;
+        first.as_ref().map_or(f64::INFINITY, |(cost, _)| *cost)
+    }
+
+    /// Those up to a cost.
+    fn below(self, bound: f64) -> impl Iterator<Item = (f64, State)> {
+        self.0
+            .into_iter()
+            .flatten()
+            .filter(move |(cost, _)| *cost <= bound)
     }
 }
 
