@@ -21,11 +21,11 @@ mod picture;
 /// What is known about the constant background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Background {
-    /// None, as in the data that models are trained on.
-    Fixed,
-    /// Any: the median of a sequence is taken off its frames, and the fit finds what is left in each
-    /// window.
+    /// Nothing: the fit finds it in each window. Networks know none, so the median of a sequence is
+    /// taken off its frames first where it is more than noise.
     Free,
+    /// There is none, as in the data that models are trained on.
+    Fixed,
 }
 
 /// Options of `unmix`.
@@ -38,7 +38,7 @@ pub struct UnmixArgs {
     #[arg(long, value_enum, default_value = "offgrid")]
     pub readout: Readout,
     /// What is known about a constant background.
-    #[arg(long, value_enum, default_value = "fixed")]
+    #[arg(long, value_enum, default_value = "free")]
     pub background: Background,
     /// Fewest and most targets of a frame, for readouts with a fit; at most 8.
     #[arg(long, default_value = "1-4", value_parser = super::simulate::number_range)]
@@ -71,10 +71,8 @@ struct Answer {
     quality: Vec<Frames<Quality>>,
 }
 
-/// Counts below which a background is not worth a note: what noise leaves of the median.
-const NEGLIGIBLE: f32 = 10.0;
-/// Standard deviation of a free background about the median, counts: wide enough to say nothing.
-const FREE_SIGMA: f64 = 100.0;
+/// Counts up to which a median is what noise and targets leave of it, and no background.
+const NEGLIGIBLE: f32 = 5.0;
 
 /// Unmixes every sequence and prints its targets.
 ///
@@ -136,8 +134,8 @@ fn config(args: &UnmixArgs) -> Result<LocateConfig> {
         )));
     }
     let background_sigma = match args.background {
-        Background::Fixed => Prior::SEQ_CSIST.background_sigma,
-        Background::Free => FREE_SIGMA,
+        Background::Free => Prior::SEQ_CSIST.background_sigma,
+        Background::Fixed => 0.0,
     };
     Ok(LocateConfig {
         counts: [fewest, most],
@@ -156,13 +154,15 @@ fn counts(sequence: &Sequence) -> Vec<f32> {
 /// Takes a free background off the frames; says where there is one that is thought to be none.
 fn level(sequence: &mut Sequence, background: Background) {
     let median = sequence.median();
+    if median.abs() <= NEGLIGIBLE {
+        return;
+    }
     match background {
         Background::Free => sequence.frames.mapv_inplace(|count| count - median),
-        Background::Fixed if median.abs() > NEGLIGIBLE => output::note(&format!(
+        Background::Fixed => output::note(&format!(
             "{}: a background of about {median} counts, where none is expected: try --background free",
             sequence.name
         )),
-        Background::Fixed => {}
     }
 }
 

@@ -160,7 +160,7 @@ fn a_model_without_a_head_falls_back_to_the_fit() {
 }
 
 #[test]
-fn a_free_background_is_found_and_a_surprising_one_noted() {
+fn a_background_is_found_and_a_surprising_one_noted() {
     let folder = tempdir().unwrap();
     let raised = frames(folder.path(), "raised.npy", |_, count| count + 150.0);
     let unmix = |options: &str| -> Ran {
@@ -170,16 +170,21 @@ fn a_free_background_is_found_and_a_surprising_one_noted() {
     };
     let note = "try --background free";
     for readout in ["offgrid", "fit"] {
-        let free = unmix(&format!("--readout {readout} --background free"));
+        let free = unmix(&format!("--readout {readout}"));
         assert!(!free.err.contains(note), "{}", free.err);
         near_truth(&one_object(&free.out), 0.15);
     }
-    let fixed = unmix("");
+    let fixed = unmix("--background fixed");
     assert!(fixed.err.contains("about 150 counts"), "{}", fixed.err);
     assert!(fixed.err.contains(note), "{}", fixed.err);
     let plain = frames(folder.path(), "plain.npy", as_they_are);
-    let quiet = derefnet(&format!("unmix {}", plain.display()));
+    let words = format!(
+        "unmix --json --readout fit --background fixed {}",
+        plain.display()
+    );
+    let quiet = derefnet(&words);
     assert!(!quiet.err.contains(note), "{}", quiet.err);
+    near_truth(&one_object(&quiet.out), 0.15);
 }
 
 /// A hot pixel beside the blob, in every frame.
