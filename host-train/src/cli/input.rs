@@ -7,7 +7,8 @@
 //! - Pictures are read by [`raster::read_counts`], which takes their pedestal off.
 //! - An `.npy` file holds `(frames, rows, columns)` or `(sequences, frames, rows, columns)`.
 //!
-//! Frames larger than 11×11 need [`At`] to say where to look.
+//! Frames larger than 11×11 need [`At`] to say where to look. A [`Mask`] says which pixels not to
+//! believe.
 
 use std::cmp::Ordering;
 use std::fs::{self, File};
@@ -20,8 +21,10 @@ use ndarray::{Array3, Axis};
 use crate::{Error, Result, raster};
 
 pub use crop::At;
+pub use mask::Mask;
 
 mod crop;
+mod mask;
 mod npy;
 
 /// Where the frames come from.
@@ -36,6 +39,10 @@ pub struct InputArgs {
     /// where it would cross the border.
     #[arg(long, value_name = "ROW,COL|auto", value_delimiter = ';')]
     pub at: Vec<At>,
+    /// Pixels to leave out, dead ones say: a grey picture or an array of (rows, columns) of the
+    /// frames' size, not zero where a pixel is not to be believed.
+    #[arg(long, value_name = "F.png|F.npy")]
+    pub mask: Option<PathBuf>,
 }
 
 impl InputArgs {
@@ -45,8 +52,24 @@ impl InputArgs {
     ///
     /// As [`read`].
     pub fn read(&self) -> Result<Vec<Sequence>> {
-        read(&self.paths, &self.at)
+        let mask = self.mask.as_deref().map(Mask::read).transpose()?;
+        read(
+            &self.paths,
+            &Cut {
+                at: &self.at,
+                mask: mask.as_ref(),
+            },
+        )
     }
+}
+
+/// What to take out of every frame.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cut<'a> {
+    /// Where the region lies; nothing for frames of 11×11.
+    pub at: &'a [At],
+    /// Pixels not to believe.
+    pub mask: Option<&'a Mask>,
 }
 
 /// Consecutive 11×11 frames around one blob.
@@ -54,11 +77,30 @@ impl InputArgs {
 pub struct Sequence {
     /// Folder or file, with the index in a file of several sequences.
     pub name: String,
-    /// Counts, `(frames, 11, 11)`, at least five frames, all finite.
+    /// Counts, `(frames, 11, 11)`, at least five frames, all finite; excluded pixels are mended.
     pub frames: Array3<f32>,
+    /// Excluded pixels, `(frames, 11, 11)`.
+    pub excluded: Option<Array3<bool>>,
     /// Row and column of each crop's first pixel in the original frame; add them to a target's
     /// `x` and `y` for its place there.
     pub origin: Vec<[usize; 2]>,
+}
+
+impl Sequence {
+    /// Median of all counts that are not excluded: the background, if targets cover less than half of
+    /// the frames.
+    pub fn median(&self) -> f32 {
+        let flags = self.excluded.as_ref().map(|flags| flags.iter().copied());
+        let flags = flags.into_iter().flatten().chain(std::iter::repeat(false));
+        let counts = self.frames.iter().zip(flags);
+        let good = counts.filter(|(_, excluded)| !excluded);
+        let mut good: Vec<f32> = good.map(|(&count, _)| count).collect();
+        let middle = good.len() / 2;
+        match good.is_empty() {
+            true => 0.0,
+            false => *good.select_nth_unstable_by(middle, f32::total_cmp).1,
+        }
+    }
 }
 
 /// Reads all sequences that `paths` name, in their order; loose pictures come first.
@@ -67,22 +109,22 @@ pub struct Sequence {
 ///
 /// [`Error::Io`] for what cannot be opened; [`Error::Format`] naming file, found and expected for
 /// too few frames, wrong sizes, colours, types, truncation and non-finite values; [`Error::Usage`]
-/// if `at` does not fit.
-pub fn read(paths: &[PathBuf], at: &[At]) -> Result<Vec<Sequence>> {
+/// if `cut.at` does not fit.
+pub fn read(paths: &[PathBuf], cut: &Cut) -> Result<Vec<Sequence>> {
     let mut pictures = Vec::new();
     let mut sequences = Vec::new();
     for path in paths {
         match kind(path)? {
             Kind::Folder => {
                 let name = stem(&fs::canonicalize(path).map_err(|source| Error::io(path, source))?);
-                sequences.push(from_pictures(path, name, list_folder(path)?, at)?);
+                sequences.push(from_pictures(path, name, list_folder(path)?, cut)?);
             }
             Kind::Picture => pictures.push(path.clone()),
-            Kind::Array => sequences.extend(from_array(path, at)?),
+            Kind::Array => sequences.extend(from_array(path, cut)?),
         }
     }
     if let Some(first) = pictures.first().cloned() {
-        let loose = from_pictures(&first, stem(&first), pictures, at)?;
+        let loose = from_pictures(&first, stem(&first), pictures, cut)?;
         sequences.insert(0, loose);
     }
     Ok(sequences)
@@ -148,7 +190,7 @@ fn from_pictures(
     path: &Path,
     name: String,
     mut pictures: Vec<PathBuf>,
-    at: &[At],
+    cut: &Cut,
 ) -> Result<Sequence> {
     pictures.sort_by(|a, b| time_order(&stem(a), &stem(b)));
     for pair in pictures.windows(2) {
@@ -166,10 +208,10 @@ fn from_pictures(
         file: &|index| pictures[index].as_path(),
         frame: &|index| Ok(raster::read_counts(&pictures[index])?.mapv(|count| count as f32)),
     };
-    crop::sequence(name, at, &source)
+    crop::sequence(name, cut, &source)
 }
 
-fn from_array(path: &Path, at: &[At]) -> Result<Vec<Sequence>> {
+fn from_array(path: &Path, cut: &Cut) -> Result<Vec<Sequence>> {
     let values = npy::read(path)?;
     let (count, frames) = (values.len_of(Axis(0)), values.len_of(Axis(1)));
     if count == 0 {
@@ -187,7 +229,7 @@ fn from_array(path: &Path, at: &[At]) -> Result<Vec<Sequence>> {
             file: &|_| path,
             frame: &|time| Ok(one.index_axis(Axis(0), time).to_owned()),
         };
-        crop::sequence(name, at, &source)
+        crop::sequence(name, cut, &source)
     };
     (0..count).map(sequence).collect()
 }

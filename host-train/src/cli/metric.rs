@@ -85,26 +85,47 @@ fn target(&[x, y, intensity]: &[f64; 3]) -> Target {
 
 /// The report as aligned lines for people.
 pub fn table(report: &Report) -> String {
-    let percent = |name: &str, value: f64| format!("{name:<16}{value:>8.2} %\n");
-    let count = |name: &str, value: usize| format!("{name:<16}{value:>8}\n");
-    let rmse = report
-        .rmse_px
-        .map_or_else(|| "none".to_owned(), |rmse| format!("{rmse:.4}"));
-    [
-        percent("CSO-mAP", report.cso_map),
-        percent("AP 0.05 px", report.ap05),
-        percent("AP 0.10 px", report.ap10),
-        percent("AP 0.15 px", report.ap15),
-        percent("AP 0.20 px", report.ap20),
-        percent("AP 0.25 px", report.ap25),
-        percent("Jaccard", report.jaccard),
-        percent("count accuracy", report.count_accuracy),
-        format!("{:<16}{rmse:>8} px\n", "RMSE"),
-        count("frames", report.frames),
-        count("detections", report.detections),
-        count("targets", report.targets).trim_end().to_owned(),
-    ]
-    .concat()
+    columns(&[report])
+}
+
+/// Reports side by side, a column each, under their names.
+pub fn named_columns(reports: &[(&str, &Report)]) -> String {
+    let names: String = reports
+        .iter()
+        .map(|(name, _)| format!("{name:>8}   "))
+        .collect();
+    let reports: Vec<&Report> = reports.iter().map(|(_, report)| *report).collect();
+    format!("{:<16}{}\n{}", "", names.trim_end(), columns(&reports))
+}
+
+fn columns(reports: &[&Report]) -> String {
+    let percent = |value: f64| (format!("{value:.2}"), "%");
+    let count = |value: usize| (value.to_string(), "");
+    let rmse = |rmse: Option<f64>| (rmse.map_or("none".to_owned(), |r| format!("{r:.4}")), "px");
+    type Cell<'a> = &'a dyn Fn(&Report) -> (String, &'static str);
+    let lines: [(&str, Cell); 12] = [
+        ("CSO-mAP", &|r| percent(r.cso_map)),
+        ("AP 0.05 px", &|r| percent(r.ap05)),
+        ("AP 0.10 px", &|r| percent(r.ap10)),
+        ("AP 0.15 px", &|r| percent(r.ap15)),
+        ("AP 0.20 px", &|r| percent(r.ap20)),
+        ("AP 0.25 px", &|r| percent(r.ap25)),
+        ("Jaccard", &|r| percent(r.jaccard)),
+        ("count accuracy", &|r| percent(r.count_accuracy)),
+        ("RMSE", &|r| rmse(r.rmse_px)),
+        ("frames", &|r| count(r.frames)),
+        ("detections", &|r| count(r.detections)),
+        ("targets", &|r| count(r.targets)),
+    ];
+    let line = |(name, cell): &(&str, Cell)| {
+        let cells = reports.iter().map(|report| {
+            let (value, unit) = cell(report);
+            format!("{value:>8} {unit:<2}")
+        });
+        let cells: String = cells.collect();
+        format!("{name:<16}{}", cells.trim_end())
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

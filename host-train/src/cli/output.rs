@@ -52,6 +52,11 @@ pub fn complain(error: &Error) {
     let _ = writeln!(io::stderr(), "error: {error}");
 }
 
+/// Prints `note: …` on standard error, where possible.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,21 +1,32 @@
 //! `derefnet unmix`: targets of the user's own frames.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use derefnet_core::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, WINDOW};
-use ndarray::{ArrayView2, Axis};
+use derefnet_core::locate::{LocateConfig, MAX_SOURCES, Prior};
+use derefnet_core::physics::WINDOW;
+use ndarray::Axis;
 use serde::Serialize;
 
+use super::find::{Finder, Found, Window, available};
 use super::input::{InputArgs, Sequence};
 use super::model::{ModelArgs, Readout};
 use super::{Common, interrupt, output};
 use crate::backend::cpu::Cpu;
-use crate::eval::network::{Inference, grid_sigma, read_grid};
-use crate::plot::overlay::{Overlay, draw as draw_overlay};
-use crate::plot::sequence::{Row, draw as draw_gallery};
-use crate::plot::{Mark, Series};
+use crate::eval::network::Inference;
 use crate::{Error, Result};
+
+mod picture;
+
+/// What is known about the constant background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Background {
+    /// Nothing: the fit finds it in each window. Networks know none, so the median of a sequence is
+    /// taken off its frames first where it is more than noise.
+    Free,
+    /// There is none, as in the data that models are trained on.
+    Fixed,
+}
 
 /// Options of `unmix`.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,172 +34,177 @@ pub struct UnmixArgs {
     /// Which model to use.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// How targets are read off the map.
-    #[arg(long, value_enum, default_value = "grid")]
+    /// How targets are found.
+    #[arg(long, value_enum, default_value = "offgrid")]
     pub readout: Readout,
+    /// What is known about a constant background.
+    #[arg(long, value_enum, default_value = "free")]
+    pub background: Background,
+    /// Fewest and most targets of a frame, for readouts with a fit; at most 8.
+    #[arg(long, default_value = "1-4", value_parser = super::simulate::number_range)]
+    pub targets: [u32; 2],
     /// Frames.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Write a picture per sequence into this folder.
+    /// Write two pictures per sequence into this folder: its middle frame close up, and a gallery.
     #[arg(long, value_name = "DIR")]
     pub plot: Option<PathBuf>,
 }
 
-/// One target found; coordinates in pixels of the frame as it was given.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Found {
-    /// Row.
-    pub x: f64,
-    /// Column.
-    pub y: f64,
-    /// Value of the map, counts.
-    pub intensity: f64,
-    /// Standard deviation of the row, pixels.
-    pub sigma_x: f64,
-    /// Standard deviation of the column, pixels.
-    pub sigma_y: f64,
-    /// Rank of the answer; larger is surer.
-    pub score: f64,
-}
+/// Of each frame: `None` for the two first and two last, which no window evaluates.
+type Frames<T> = Vec<Option<T>>;
 
-/// Frames of a sequence: `None` for the two first and two last, which no window evaluates.
-type Frames = Vec<Option<Vec<Found>>>;
+/// How well a fit explains a window.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Quality {
+    /// Near 1 for a good fit; null from a readout without one.
+    reduced_chi2: Option<f64>,
+}
 
 #[derive(Serialize)]
 struct Answer {
-    sequences: Vec<Frames>,
+    /// As used: the fit where the model has no head for what was asked.
+    readout: &'static str,
+    /// Null where the readout uses none.
+    model: Option<String>,
+    sequences: Vec<Frames<Vec<Found>>>,
+    quality: Vec<Frames<Quality>>,
 }
+
+/// Counts up to which a median is what noise and targets leave of it, and no background.
+const NEGLIGIBLE: f32 = 5.0;
 
 /// Unmixes every sequence and prints its targets.
 ///
 /// # Errors
-/// Unusable model or frames, a folder for pictures that cannot be written.
+/// Unusable model, mask or frames, a folder for pictures that cannot be written.
 pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
-    let (network, _) = args.model.load()?;
-    let sequences = args.input.read()?;
+    let config = config(args)?;
+    let used = args.readout.needs_model();
+    let network = used.then(|| args.model.load()).transpose()?;
+    let network = network.as_ref().map(|(network, _)| network);
+    let name = args.model.name();
+    let readout = network.map_or(args.readout, |n| available(args.readout, n, &name));
+    let mut sequences = args.input.read()?;
     let backend = Cpu::new();
-    let inference = Inference::new(&network, &backend);
+    let inference = network.map(|network| Inference::new(network, &backend));
+    let finder = Finder::new(inference.as_ref(), readout, config)?;
     if let Some(folder) = &args.plot {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
     let mut answer = Answer {
+        readout: readout.name(),
+        model: used.then_some(name),
         sequences: Vec::new(),
+        quality: Vec::new(),
     };
     let mut text = String::new();
-    for (number, sequence) in sequences.iter().enumerate() {
+    for (number, sequence) in sequences.iter_mut().enumerate() {
         interrupt::check()?;
-        let counts: Vec<f32> = sequence.frames.iter().copied().collect();
-        debug_assert!(counts.len() >= WINDOW * FRAME_LEN);
-        let maps = inference.sequence_maps(&counts)?;
-        let frames = find(sequence, &maps)?;
+        level(sequence, args.background);
+        let windows = find(&finder, sequence)?;
         if let Some(folder) = &args.plot {
-            draw(folder, number, sequence, &maps, &frames)?;
+            let maps = inference
+                .as_ref()
+                .map(|i| i.sequence_maps(&counts(sequence)));
+            let pictures = picture::Pictures {
+                sequence,
+                windows: &windows,
+                maps: maps.transpose()?,
+                readout,
+            };
+            pictures.draw(folder, number)?;
         }
+        let frames = in_frames(sequence, &windows);
         describe(&mut text, sequence, &frames);
         answer.sequences.push(frames);
+        let quality = windows.iter().map(|window| Quality {
+            reduced_chi2: window.reduced_chi2,
+        });
+        answer.quality.push(padded(quality));
     }
     output::emit(common, &answer, &text)
 }
 
-/// Reads the targets off the maps of all windows.
-fn find(sequence: &Sequence, maps: &[f32]) -> Result<Frames> {
-    let side = WINDOW / 2;
-    let mut frames: Frames = vec![None; sequence.frames.len_of(Axis(0))];
-    for (window, map) in maps.chunks_exact(MAP_LEN).enumerate() {
-        let [row, column] = sequence.origin[window + side].map(|v| v as f64);
-        let found = read_grid(map)?.into_iter().map(|d| Found {
-            x: d.x + row,
-            y: d.y + column,
-            intensity: d.score,
-            sigma_x: grid_sigma(),
-            sigma_y: grid_sigma(),
-            score: d.score,
-        });
-        frames[window + side] = Some(found.collect());
+fn config(args: &UnmixArgs) -> Result<LocateConfig> {
+    let [fewest, most] = args.targets.map(|count| count as usize);
+    if fewest == 0 || fewest > most || most > MAX_SOURCES {
+        return Err(Error::usage(format!(
+            "--targets is {fewest}-{most}, expected A-B with 1 ≤ A ≤ B ≤ {MAX_SOURCES}"
+        )));
     }
-    Ok(frames)
+    let background_sigma = match args.background {
+        Background::Free => Prior::SEQ_CSIST.background_sigma,
+        Background::Fixed => 0.0,
+    };
+    Ok(LocateConfig {
+        counts: [fewest, most],
+        prior: Prior {
+            background_sigma,
+            ..Prior::SEQ_CSIST
+        },
+        ..LocateConfig::SEQ_CSIST
+    })
 }
 
-fn describe(text: &mut String, sequence: &Sequence, frames: &Frames) {
-    let _ = writeln!(text, "{}", sequence.name);
-    let head = "frame   x (row), px   y (column), px   intensity, counts";
+fn counts(sequence: &Sequence) -> Vec<f32> {
+    sequence.frames.iter().copied().collect()
+}
+
+/// Takes a free background off the frames; says where there is one that is thought to be none.
+fn level(sequence: &mut Sequence, background: Background) {
+    let median = sequence.median();
+    if median.abs() <= NEGLIGIBLE {
+        return;
+    }
+    match background {
+        Background::Free => sequence.frames.mapv_inplace(|count| count - median),
+        Background::Fixed => output::note(&format!(
+            "{}: a background of about {median} counts, where none is expected: try --background free",
+            sequence.name
+        )),
+    }
+}
+
+fn find(finder: &Finder, sequence: &Sequence) -> Result<Vec<Window>> {
+    let excluded: Option<Vec<bool>> = sequence
+        .excluded
+        .as_ref()
+        .map(|flags| flags.iter().copied().collect());
+    finder.windows(&counts(sequence), excluded.as_deref())
+}
+
+/// One entry per frame from one per window.
+fn padded<T>(windows: impl Iterator<Item = T>) -> Frames<T> {
+    let none = || (0..WINDOW / 2).map(|_| None);
+    none().chain(windows.map(Some)).chain(none()).collect()
+}
+
+/// Targets in pixels of the frames as they were given.
+fn in_frames(sequence: &Sequence, windows: &[Window]) -> Frames<Vec<Found>> {
+    let origins = sequence.origin.iter().skip(WINDOW / 2);
+    padded(windows.iter().zip(origins).map(|(window, &origin)| {
+        let found = window.found.iter();
+        found.map(|found| found.moved(origin)).collect()
+    }))
+}
+
+fn describe(text: &mut String, sequence: &Sequence, frames: &Frames<Vec<Found>>) {
+    let size = sequence.frames.len_of(Axis(0));
+    let _ = writeln!(text, "{}, {size} frames", sequence.name);
+    let head = "frame   x (row), px   y (column), px   intensity, counts     score";
     let _ = writeln!(text, "{head}");
     for (frame, found) in frames.iter().enumerate() {
         let Some(found) = found else { continue };
         for target in found {
             let _ = writeln!(
                 text,
-                "{frame:>5}   {:>6.3} ± {:.3}   {:>9.3} ± {:.3}   {:>17.1}",
-                target.x, target.sigma_x, target.y, target.sigma_y, target.intensity
+                "{frame:>5}   {:>6.3} ± {:.3}   {:>9.3} ± {:.3}   {:>17.1}   {:>7.3}",
+                target.x, target.sigma_x, target.y, target.sigma_y, target.intensity, target.score
             );
         }
         if found.is_empty() {
             let _ = writeln!(text, "{frame:>5}   no target");
         }
     }
-}
-
-/// Draws the middle window alone and a gallery of up to six windows.
-fn draw(
-    folder: &Path,
-    number: usize,
-    sequence: &Sequence,
-    maps: &[f32],
-    frames: &Frames,
-) -> Result<()> {
-    let windows = maps.len() / MAP_LEN;
-    let side = WINDOW / 2;
-    let marks = |frame: usize| -> Vec<Mark> {
-        let [row, column] = sequence.origin[frame].map(|v| v as f64);
-        let found = frames[frame].iter().flatten();
-        found
-            .map(|t| Mark {
-                x: t.x - row,
-                y: t.y - column,
-                score: t.score,
-                sigma: Some([t.sigma_x, t.sigma_y, 0.0]),
-            })
-            .collect()
-    };
-    let middle = windows / 2 + side;
-    let found = marks(middle);
-    let overlay = Overlay {
-        title: &format!("{}, frame {middle}", sequence.name),
-        frame: sequence.frames.index_axis(Axis(0), middle),
-        truth: &[],
-        series: &[Series {
-            name: "grid cells",
-            marks: &found,
-        }],
-    };
-    draw_overlay(&folder.join(format!("sequence_{number}.png")), &overlay)?;
-    let shown: Vec<usize> = (0..windows.min(6))
-        .map(|k| k * windows / windows.min(6))
-        .collect();
-    let names: Vec<String> = shown
-        .iter()
-        .map(|w| format!("frame {}", w + side))
-        .collect();
-    let all: Vec<Vec<Mark>> = shown.iter().map(|w| marks(w + side)).collect();
-    let rows: Result<Vec<Row>> = shown
-        .iter()
-        .zip(&names)
-        .zip(&all)
-        .map(|((&w, name), found)| {
-            let map = &maps[w * MAP_LEN..(w + 1) * MAP_LEN];
-            Ok(Row {
-                name,
-                frame: sequence.frames.index_axis(Axis(0), w + side),
-                map: ArrayView2::from_shape((MAP_SIDE, MAP_SIDE), map)
-                    .map_err(|e| Error::usage(e.to_string()))?,
-                truth: &[],
-                detections: found,
-            })
-        })
-        .collect();
-    draw_gallery(
-        &folder.join(format!("sequence_{number}_frames.png")),
-        &rows?,
-        &sequence.name,
-    )
 }

@@ -42,7 +42,15 @@ impl<'a> Axis<'a> {
     pub fn ticks(&self, wanted: usize) -> Vec<f64> {
         let (low, high) = ordered(self.range);
         match self.scale {
-            Scale::Linear => linear_ticks(low, high, wanted),
+            Scale::Linear => {
+                let ticks = linear_ticks(low, high, wanted);
+                // One number alone gives no scale.
+                if ticks.len() > 1 {
+                    ticks
+                } else {
+                    linear_ticks(low, high, 2 * wanted)
+                }
+            }
             Scale::Log => log_ticks(low, high),
         }
     }
@@ -173,7 +181,9 @@ impl Axes<'_> {
 
     fn heading(&self, canvas: &mut Canvas, title: &str, size: f32) {
         let ((left, top), (right, _)) = self.area;
-        let at = ((left + right) / 2.0, top - 0.95 * size);
+        // A long title begins at the edge of the picture and goes on over what is to the right.
+        let middle = ((left + right) / 2.0).max(canvas.text_width(title, size) / 2.0 + 6.0);
+        let at = (middle, top - 0.95 * size);
         canvas.text(at, title, text(size, Anchor::Middle, false));
     }
 
@@ -246,6 +256,7 @@ mod tests {
         assert_eq!(texts((-0.5, 10.5), 6), ["0", "2", "4", "6", "8", "10"]);
         assert_eq!(texts((10.5, -0.5), 6), ["0", "2", "4", "6", "8", "10"]);
         assert_eq!(texts((3.9, 5.2), 3), ["4.0", "4.5", "5.0"]);
+        assert_eq!(texts((5.52, 6.42), 2), ["5.6", "5.8", "6.0", "6.2", "6.4"]);
         assert_eq!(texts((0.0, 4e6), 4), ["0e0", "1e6", "2e6", "3e6", "4e6"]);
     }
 

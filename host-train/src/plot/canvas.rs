@@ -64,12 +64,21 @@ pub struct Canvas {
     pixmap: Pixmap,
     font: FontRef<'static>,
     clip: Option<tiny_skia::Mask>,
+    /// Dots of the picture per pixel of the layout.
+    scale: f32,
 }
 
 impl Canvas {
     /// White canvas of `width` × `height` pixels.
     pub fn new(width: f32, height: f32) -> Result<Self> {
-        let (width, height) = (width.ceil() as u32, height.ceil() as u32);
+        Self::scaled(width, height, 1.0)
+    }
+
+    /// White canvas whose every length, also `width` and `height`, is drawn `scale` times as large:
+    /// a figure that shows fine detail and still reads where it is shown small.
+    pub fn scaled(width: f32, height: f32, scale: f32) -> Result<Self> {
+        let dots = |length: f32| (scale * length).ceil() as u32;
+        let (width, height) = (dots(width), dots(height));
         let mut pixmap = Pixmap::new(width, height)
             .ok_or_else(|| Error::usage(format!("a figure of {width}x{height} pixels")))?;
         pixmap.fill(colour_of(WHITE));
@@ -79,7 +88,13 @@ impl Canvas {
             pixmap,
             font,
             clip: None,
+            scale,
         })
+    }
+
+    /// From the layout to the dots of the picture.
+    fn transform(&self) -> Transform {
+        Transform::from_scale(self.scale, self.scale)
     }
 
     /// Limits lines and shapes (not text) to a rectangle, or lifts the limit.
@@ -88,7 +103,7 @@ impl Canvas {
             let rect = rect_of(area)?;
             let mut mask = tiny_skia::Mask::new(self.pixmap.width(), self.pixmap.height())?;
             let path = PathBuilder::from_rect(rect);
-            mask.fill_path(&path, FillRule::Winding, false, Transform::identity());
+            mask.fill_path(&path, FillRule::Winding, false, self.transform());
             Some(mask)
         });
     }
@@ -98,8 +113,9 @@ impl Canvas {
             let mut paint = paint_of(colour);
             // Neighbouring cells must meet without a seam.
             paint.anti_alias = false;
+            let transform = self.transform();
             self.pixmap
-                .fill_rect(rect, &paint, Transform::identity(), self.clip.as_ref());
+                .fill_rect(rect, &paint, transform, self.clip.as_ref());
         }
     }
 
@@ -116,27 +132,21 @@ impl Canvas {
         self.stroke(points, true, pen);
     }
 
-    pub fn circle(&mut self, (x, y): Point, radius: f32, pen: Pen) {
-        if let Some(path) = PathBuilder::from_circle(x, y, radius) {
-            self.stroke_path(&path, pen);
-        }
-    }
-
     pub fn disc(&mut self, (x, y): Point, radius: f32, colour: Rgb) {
         if let Some(path) = PathBuilder::from_circle(x, y, radius) {
-            let (paint, still) = (paint_of(colour), Transform::identity());
+            let (paint, transform) = (paint_of(colour), self.transform());
             let clip = self.clip.as_ref();
             self.pixmap
-                .fill_path(&path, &paint, FillRule::Winding, still, clip);
+                .fill_path(&path, &paint, FillRule::Winding, transform, clip);
         }
     }
 
     pub fn fill_polygon(&mut self, points: &[Point], colour: Rgb) {
         if let Some(path) = path_of(points, true) {
-            let (paint, still) = (paint_of(colour), Transform::identity());
+            let (paint, transform) = (paint_of(colour), self.transform());
             let clip = self.clip.as_ref();
             self.pixmap
-                .fill_path(&path, &paint, FillRule::Winding, still, clip);
+                .fill_path(&path, &paint, FillRule::Winding, transform, clip);
         }
     }
 
@@ -159,9 +169,10 @@ impl Canvas {
             dash,
             ..Stroke::default()
         };
-        let (paint, still) = (paint_of(pen.colour), Transform::identity());
+        let (paint, transform) = (paint_of(pen.colour), self.transform());
         let clip = self.clip.as_ref();
-        self.pixmap.stroke_path(path, &paint, &stroke, still, clip);
+        self.pixmap
+            .stroke_path(path, &paint, &stroke, transform, clip);
     }
 
     /// Width of `text` at `size`, in pixels.
@@ -171,14 +182,16 @@ impl Canvas {
 
     /// Writes one line, centred on `at` across the reading direction.
     pub fn text(&mut self, at: Point, text: &str, style: Text) {
-        let (glyphs, width) = self.layout(text, style.size);
+        let at = (self.scale * at.0, self.scale * at.1);
+        let size = self.scale * style.size;
+        let (glyphs, width) = self.layout(text, size);
         let shift = match style.anchor {
             Anchor::Start => 0.0,
             Anchor::Middle => -width / 2.0,
             Anchor::End => -width,
         };
         // Digits and capitals of DejaVu are 0.73 em high.
-        let baseline = 0.365 * style.size;
+        let baseline = 0.365 * size;
         for glyph in glyphs {
             let Some(outline) = self.font.outline_glyph(glyph) else {
                 continue;

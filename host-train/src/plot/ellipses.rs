@@ -7,8 +7,8 @@ use ndarray::ArrayView2;
 use super::axes::{Axes, Axis, text};
 use super::canvas::{Anchor, Canvas, Point};
 use super::heat::{Colours, cells, colour_bar};
-use super::overlay::{Overlay, Symbol, ellipse, finite, scale_bar, zoom};
-use super::style::{ColourMap, INK, LABEL, TITLE, VERMILION};
+use super::overlay::{Overlay, REGION, Symbol, TRUTH, legend_line, marks, scale_bar, zoom};
+use super::style::{ColourMap, TITLE, VERMILION};
 use super::{Mark, Series};
 use crate::{Error, Result};
 
@@ -34,7 +34,6 @@ const BETWEEN: f32 = 84.0;
 const RIGHT: f32 = 110.0;
 /// Pixels of the frame around the outermost marks.
 const ROOM: f64 = 0.3;
-const SYMBOL: f32 = 34.0;
 
 /// Draws the panels side by side with one range of greys.
 ///
@@ -64,34 +63,6 @@ pub fn draw(path: &Path, panels: &[Panel], title: &str) -> Result<()> {
 }
 
 fn draw_panel(canvas: &mut Canvas, area: (Point, Point), panel: &Panel, colours: Colours) {
-    let (rows, columns) = region(panel);
-    let axes = Axes {
-        area,
-        horizontal: Axis::linear(columns, "y (column), px"),
-        vertical: Axis::linear((rows.1, rows.0), "x (row), px"),
-    };
-    cells(canvas, &axes, panel.frame, 1, colours);
-    canvas.clip(Some(area));
-    for mark in panel.found.iter().filter(finite) {
-        ellipse(canvas, &axes, mark, VERMILION, 1.0);
-    }
-    for mark in panel.truth.iter().filter(finite) {
-        TRUTH.draw(canvas, axes.at(mark.y, mark.x), 1.0);
-    }
-    for mark in panel.found.iter().filter(finite) {
-        ANSWER.draw(canvas, axes.at(mark.y, mark.x), 1.0);
-    }
-    canvas.clip(None);
-    axes.frame(canvas);
-    axes.panel_title(canvas, panel.title);
-    scale_bar(canvas, &axes);
-}
-
-const TRUTH: Symbol = Symbol::Cross(INK, 45.0);
-const ANSWER: Symbol = Symbol::Dot(VERMILION);
-
-/// Rows and columns to show.
-fn region(panel: &Panel) -> ((f64, f64), (f64, f64)) {
     let series = [Series {
         name: "",
         marks: panel.found,
@@ -102,26 +73,29 @@ fn region(panel: &Panel) -> ((f64, f64), (f64, f64)) {
         truth: panel.truth,
         series: &series,
     };
-    zoom(&overlay, ROOM)
+    let (rows, columns) = zoom(&overlay, ROOM);
+    let axes = Axes {
+        area,
+        horizontal: Axis::linear(columns, "y (column), px"),
+        vertical: Axis::linear((rows.1, rows.0), "x (row), px"),
+    };
+    cells(canvas, &axes, panel.frame, 1, colours);
+    canvas.clip(Some(area));
+    marks(canvas, &axes, &overlay, 1.0);
+    canvas.clip(None);
+    axes.frame(canvas);
+    axes.panel_title(canvas, panel.title);
+    scale_bar(canvas, &axes);
 }
 
 /// The symbols in one line below the panels.
 fn legend(canvas: &mut Canvas, middle: f32) {
     let entries = [
         (TRUTH, "truth"),
-        (ANSWER, "answer"),
-        (Symbol::Ellipse(VERMILION), "its 95 % ellipse"),
+        (Symbol::Dot(VERMILION), "answer"),
+        (Symbol::Ellipse(VERMILION), REGION),
     ];
-    let gap = 30.0;
-    let widths = entries.map(|(_, name)| SYMBOL + canvas.text_width(name, LABEL) + gap);
-    let mut x = middle - (widths.iter().sum::<f32>() - gap) / 2.0;
-    let y = TOP + SIDE + BOTTOM - 24.0;
-    for ((symbol, name), width) in entries.into_iter().zip(widths) {
-        symbol.draw(canvas, (x + 14.0, y), 1.0);
-        let at = (x + SYMBOL, y);
-        canvas.text(at, name, text(LABEL, Anchor::Start, false));
-        x += width;
-    }
+    legend_line(canvas, &entries, (middle, TOP + SIDE + BOTTOM - 24.0));
 }
 
 #[cfg(test)]

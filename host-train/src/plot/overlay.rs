@@ -18,9 +18,10 @@ pub struct Overlay<'a> {
     pub title: &'a str,
     /// Counts of the middle frame, `(rows, columns)`.
     pub frame: ArrayView2<'a, f32>,
-    /// True targets, drawn as circles.
+    /// True targets, drawn as oblique crosses.
     pub truth: &'a [Mark],
-    /// Detections of one or two readouts, drawn as oblique and upright crosses.
+    /// Detections of one or two readouts: dots with their 95 % ellipses where they have uncertainty,
+    /// else upright crosses.
     pub series: &'a [Series<'a>],
 }
 
@@ -33,8 +34,19 @@ const RIGHT: f32 = 110.0;
 /// Radius of a 95 % region of two normal variables, in standard deviations: √5.991.
 const RADIUS_95: f64 = 2.447_746_830_680_816;
 
-/// What one series looks like: colour and angle of its cross.
-const LOOKS: [(Rgb, f64); 2] = [(VERMILION, 45.0), (BLUE, 0.0)];
+/// Colours of the series.
+const LOOKS: [Rgb; 2] = [VERMILION, BLUE];
+
+/// What stands for a true target.
+pub(super) const TRUTH: Symbol = Symbol::Cross(INK, 45.0);
+
+/// What stands for an answer.
+fn answer(mark: Option<&Mark>, colour: Rgb) -> Symbol {
+    match mark.and_then(|mark| mark.sigma) {
+        Some(_) => Symbol::Dot(colour),
+        None => Symbol::Cross(colour, 0.0),
+    }
+}
 
 /// Draws the overlay, zoomed on the targets.
 ///
@@ -56,7 +68,7 @@ pub fn draw(path: &Path, overlay: &Overlay) -> Result<()> {
     let mut canvas = Canvas::new(LEFT + SIDE + RIGHT, TOP + SIDE + bottom)?;
     let area = ((LEFT, TOP), (LEFT + SIDE, TOP + SIDE));
     let colours = Colours::covering(ColourMap::Grey, overlay.frame.iter());
-    let axes = panel(&mut canvas, area, overlay, colours, 1.0);
+    let axes = panel(&mut canvas, area, overlay, colours);
     axes.frame(&mut canvas);
     axes.title(&mut canvas, overlay.title);
     scale_bar(&mut canvas, &axes);
@@ -70,15 +82,14 @@ pub fn draw(path: &Path, overlay: &Overlay) -> Result<()> {
     canvas.save(path)
 }
 
-/// Background, truth and detections in `area`; `size` scales the symbols.
-pub(super) fn panel(
+/// Background, truth and detections in `area`.
+fn panel(
     canvas: &mut Canvas,
     area: (Point, Point),
     overlay: &Overlay,
     colours: Colours,
-    size: f32,
 ) -> Axes<'static> {
-    let (rows, columns) = zoom(overlay, 0.6);
+    let (rows, columns) = zoom(overlay, 0.4);
     let axes = Axes {
         area,
         horizontal: Axis::linear(columns, "y (column), px"),
@@ -86,18 +97,29 @@ pub(super) fn panel(
     };
     cells(canvas, &axes, overlay.frame, 1, colours);
     canvas.clip(Some(area));
-    for mark in overlay.truth.iter().filter(finite) {
-        Symbol::Circle.draw(canvas, axes.at(mark.y, mark.x), size);
-    }
-    for (series, &(colour, angle)) in overlay.series.iter().zip(&LOOKS) {
-        for mark in series.marks.iter().filter(finite) {
-            ellipse(canvas, &axes, mark, colour, size);
-            let at = axes.at(mark.y, mark.x);
-            Symbol::Cross(colour, angle).draw(canvas, at, size);
-        }
-    }
+    marks(canvas, &axes, overlay, 1.0);
     canvas.clip(None);
     axes
+}
+
+/// Truth below, then ellipses, which may be smaller than its symbol, then answers.
+pub(super) fn marks(canvas: &mut Canvas, axes: &Axes, overlay: &Overlay, size: f32) {
+    let answers = || {
+        let series = overlay.series.iter().zip(LOOKS);
+        series.flat_map(|(series, colour)| {
+            let marks = series.marks.iter().filter(finite);
+            marks.map(move |mark| (mark, colour))
+        })
+    };
+    for mark in overlay.truth.iter().filter(finite) {
+        TRUTH.draw(canvas, axes.at(mark.y, mark.x), size);
+    }
+    for (mark, colour) in answers() {
+        ellipse(canvas, axes, mark, colour, size);
+    }
+    for (mark, colour) in answers() {
+        answer(Some(mark), colour).draw(canvas, axes.at(mark.y, mark.x), size);
+    }
 }
 
 pub(super) fn finite(mark: &&Mark) -> bool {
@@ -128,7 +150,8 @@ pub(super) fn zoom(overlay: &Overlay, room: f64) -> ((f64, f64), (f64, f64)) {
     };
     let rows = span(&mut marks().map(|mark| mark.x), rows);
     let columns = span(&mut marks().map(|mark| mark.y), columns);
-    let side = (rows.1 - rows.0).max(columns.1 - columns.0).max(1.0 + room);
+    let least = 0.4 + 2.0 * room;
+    let side = (rows.1 - rows.0).max(columns.1 - columns.0).max(least);
     let square = |(low, high): (f64, f64)| {
         let middle = (low + high) / 2.0;
         (middle - side / 2.0, middle + side / 2.0)
@@ -159,7 +182,6 @@ pub(super) fn ellipse(canvas: &mut Canvas, axes: &Axes, mark: &Mark, colour: Rgb
 /// What stands for a target or a detection, here and in the legend.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Symbol {
-    Circle,
     /// Colour and angle in degrees from upright.
     Cross(Rgb, f64),
     Dot(Rgb),
@@ -170,10 +192,6 @@ impl Symbol {
     /// Draws it with a light rim, so that it shows on any grey.
     pub(super) fn draw(self, canvas: &mut Canvas, (x, y): Point, size: f32) {
         match self {
-            Self::Circle => {
-                canvas.circle((x, y), 13.0 * size, Pen::new(WHITE, 5.0 * size));
-                canvas.circle((x, y), 13.0 * size, Pen::new(INK, 2.4 * size));
-            }
             Self::Cross(colour, angle) => {
                 for (rim, pen) in [
                     (1.4, Pen::new(WHITE, 5.2 * size)),
@@ -204,19 +222,39 @@ impl Symbol {
     }
 }
 
-/// Symbols with their names, for what the overlay really shows.
-pub(super) fn legend_entries(overlay: &Overlay) -> Vec<(Symbol, String)> {
-    let mut entries = vec![(Symbol::Circle, format!("truth ({})", overlay.truth.len()))];
-    for (series, &(colour, angle)) in overlay.series.iter().zip(&LOOKS) {
-        let name = format!("{} ({})", series.name, series.marks.len());
-        entries.push((Symbol::Cross(colour, angle), name));
+/// Name of an ellipse.
+pub(super) const REGION: &str = "95 % region of its position";
+
+/// Room for a symbol in a line of them, pixels.
+const SYMBOL: f32 = 34.0;
+/// Between the entries of the line.
+const APART: f32 = 30.0;
+
+/// Symbols with their names in one line around `at`.
+pub(super) fn legend_line(canvas: &mut Canvas, entries: &[(Symbol, &str)], at: Point) {
+    let width = |canvas: &Canvas, name: &str| SYMBOL + canvas.text_width(name, LABEL) + APART;
+    let total: f32 = entries.iter().map(|(_, name)| width(canvas, name)).sum();
+    let mut x = at.0 - (total - APART) / 2.0;
+    for (symbol, name) in entries {
+        symbol.draw(canvas, (x + 14.0, at.1), 1.0);
+        let place = (x + SYMBOL, at.1);
+        canvas.text(place, name, text(LABEL, Anchor::Start, false));
+        x += width(canvas, name);
     }
-    let mut marks = overlay.series.iter().flat_map(|series| series.marks);
-    if marks.any(|mark| mark.sigma.is_some()) {
-        entries.push((
-            Symbol::Ellipse(INK),
-            "95 % region of a detection".to_owned(),
-        ));
+}
+
+/// Symbols with their names, for what the overlay really shows.
+fn legend_entries(overlay: &Overlay) -> Vec<(Symbol, String)> {
+    let mut entries = Vec::new();
+    if !overlay.truth.is_empty() {
+        entries.push((TRUTH, format!("truth ({})", overlay.truth.len())));
+    }
+    for (series, colour) in overlay.series.iter().zip(LOOKS) {
+        let name = format!("{} ({})", series.name, series.marks.len());
+        entries.push((answer(series.marks.first(), colour), name));
+        if series.marks.iter().any(|mark| mark.sigma.is_some()) {
+            entries.push((Symbol::Ellipse(colour), REGION.to_owned()));
+        }
     }
     entries
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::tempdir;
 
-use super::files::{TINY, data_set, model, npy, png, write};
+use super::files::{HEAD, TINY, data_set, decodes, model, npy, png, untrained, write};
 use super::process::{derefnet, done, has_keys, json, one_object};
 
 const FIGURES: &str =
@@ -87,35 +87,16 @@ fn eval_off_the_grid() {
 #[test]
 fn eval_reads_a_head_in_four_ways() {
     let folder = tempdir().unwrap();
-    let tiny =
-        format!("{TINY}objective = \"offsets\"\nmodel.head.channels = 4\nmodel.head.blocks = 0\n");
-    let (config, run) = (
-        write(folder.path(), "t.toml", tiny),
-        folder.path().join("run"),
-    );
-    let words = format!(
-        "train --config {} --out {}",
-        config.display(),
-        run.display()
-    );
-    done(&words);
+    let model = untrained(folder.path(), "head", HEAD);
     for readout in ["head", "fit", "head-prior", "offgrid"] {
         let answer = json(&format!(
             "eval --readout {readout} --limit 1 --model {}",
-            run.join("model.safetensors").display()
+            model.display()
         ));
         assert_eq!(answer["readout"], readout);
         assert_eq!(answer["model"].is_null(), readout == "fit");
         assert!(answer["calibration"].is_array() && answer["frames"] == 16);
     }
-}
-
-fn decodes(path: &std::path::Path) -> bool {
-    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
-    let mut reader = png::Decoder::new(file).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-    reader.next_frame(&mut pixels).unwrap();
-    pixels.iter().any(|&v| v != pixels[0])
 }
 
 #[test]
@@ -124,26 +105,76 @@ fn demo_shows_found_beside_truth_and_draws() {
     let ran = derefnet(&format!("demo --out {}", folder.path().display()));
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let mut lines = ran.out.lines();
-    assert!(lines.next().unwrap().contains("4 targets"), "{}", ran.out);
-    assert!(lines.next().unwrap().contains("truth x, y (px)"));
+    assert!(
+        lines.next().unwrap().contains("4 targets, 4 found"),
+        "{}",
+        ran.out
+    );
+    let head = lines.next().unwrap();
+    assert!(
+        head.contains("truth x, y (px)") && head.contains("predicted σ"),
+        "{head}"
+    );
     for line in lines.by_ref().take(4) {
         let numbers: Vec<f64> = line
             .split_whitespace()
             .map(|w| w.parse().unwrap())
             .collect();
-        let [x, y, _, near_x, near_y, _, distance] = numbers[..] else {
+        let [x, y, _, near_x, near_y, _, distance, sigma_x, sigma_y] = numbers[..] else {
             panic!("{line}");
         };
-        // Printed with three decimals each.
+        // Places are printed with three decimals each.
+        let shown = (x - near_x).hypot(y - near_y);
+        assert!((shown - distance).abs() < 2e-3, "{line}");
+        let spread = sigma_x.hypot(sigma_y);
+        assert!(spread > 0.0 && distance < 5.0 * spread, "{line}");
+    }
+    for file in ["frames", "map", "overlay", "gallery"] {
         assert!(
-            ((x - near_x).hypot(y - near_y) - distance).abs() < 2e-3,
-            "{line}"
+            decodes(&folder.path().join(format!("{file}.png"))),
+            "{file}"
         );
     }
-    assert!(ran.out.contains("CSO-mAP"), "{}", ran.out);
-    let entries = fs::read_dir(folder.path()).unwrap();
-    let pictures = entries.map(|e| e.unwrap().path()).filter(|p| decodes(p));
-    assert!(pictures.count() >= 5);
+    for readout in ["grid", "offgrid"] {
+        let file = format!("precision_recall_{readout}.png");
+        assert!(decodes(&folder.path().join(&file)), "{file}");
+    }
+}
+
+#[test]
+fn demo_evaluates_both_readouts() {
+    let folder = tempdir().unwrap();
+    let out = folder.path().display();
+    let answer = json(&format!("demo --out {out}"));
+    has_keys(&answer, "readout found truth noise pictures");
+    let evaluation = &answer["evaluation"];
+    for readout in ["grid", "offgrid"] {
+        has_keys(&evaluation[readout], FIGURES);
+        assert_eq!(evaluation[readout]["frames"], 960);
+    }
+    let figure = |readout: &str, key: &str| evaluation[readout][key].as_f64().unwrap();
+    let gain = figure("offgrid", "ap05") - figure("grid", "ap05");
+    assert!(gain > 30.0, "{evaluation}");
+    let found = answer["found"].as_array().unwrap();
+    assert!(!found.is_empty());
+    for target in found {
+        has_keys(target, "x y intensity sigma_x sigma_y correlation score");
+    }
+}
+
+/// Without a head the fit stands in, and the program says so.
+#[test]
+fn demo_runs_on_a_model_without_a_head() {
+    let folder = tempdir().unwrap();
+    let plain = untrained(folder.path(), "plain", "");
+    let out = folder.path().join("demo");
+    let (plain, shown) = (plain.display(), out.display());
+    let ran = derefnet(&format!("demo --json --model {plain} --out {shown}"));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let note = "no offset head: readout fit in place of offgrid";
+    assert!(ran.err.contains(note), "{}", ran.err);
+    assert_eq!(one_object(&ran.out)["readout"], "fit");
+    assert!(decodes(&out.join("gallery.png")));
 }
 
 #[test]

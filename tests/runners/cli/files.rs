@@ -41,27 +41,73 @@ pub fn model(folder: &Path) -> PathBuf {
     out
 }
 
+/// A model of one step of training: small, and all but untrained.
+pub fn untrained(folder: &Path, name: &str, more: &str) -> PathBuf {
+    let text = TINY
+        .replace("steps = 60", "steps = 1")
+        .replace("= 50", "= 10");
+    let config = write(folder, &format!("{name}.toml"), text + more);
+    let run = folder.join(name);
+    done(&format!(
+        "train --config {} --out {}",
+        config.display(),
+        run.display()
+    ));
+    run.join("model.safetensors")
+}
+
+/// What makes [`untrained`] a model with an offset head.
+pub const HEAD: &str = "\
+objective = 'offsets'
+model.head.channels = 4
+model.head.blocks = 1
+";
+
 /// A NumPy array of f4, all values 7.
 pub fn npy(folder: &Path, name: &str, shape: &str) -> PathBuf {
     let sizes = shape.split(',').map(|s| s.trim().parse::<usize>().unwrap());
     let count: usize = sizes.product();
+    npy_of(folder, name, shape, &vec![7.0; count])
+}
+
+/// A NumPy array of f4.
+pub fn npy_of(folder: &Path, name: &str, shape: &str, values: &[f32]) -> PathBuf {
     let head = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((head.len() as u16).to_le_bytes());
     bytes.extend(head.as_bytes());
-    for _ in 0..count {
-        bytes.extend(7.0_f32.to_le_bytes());
+    for value in values {
+        bytes.extend(value.to_le_bytes());
     }
     write(folder, name, bytes)
 }
 
-/// A grey 8-bit picture.
+/// A grey 8-bit picture, all values 9.
 pub fn png(path: &Path, width: u32, height: u32) {
+    png_of(
+        path,
+        width,
+        png::ColorType::Grayscale,
+        &vec![9; (width * height) as usize],
+    );
+}
+
+/// An 8-bit picture.
+pub fn png_of(path: &Path, width: u32, colour: png::ColorType, samples: &[u8]) {
+    let height = samples.len() / colour.samples() / width as usize;
     let file = fs::File::create(path).unwrap();
-    let mut encoder = png::Encoder::new(file, width, height);
-    encoder.set_color(png::ColorType::Grayscale);
+    let mut encoder = png::Encoder::new(file, width, height as u32);
+    encoder.set_color(colour);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header().unwrap();
-    let samples = vec![9; (width * height) as usize];
-    writer.write_image_data(&samples).unwrap();
+    writer.write_image_data(samples).unwrap();
+}
+
+/// Whether `path` is a picture with something in it.
+pub fn decodes(path: &Path) -> bool {
+    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    pixels.iter().any(|&v| v != pixels[0])
 }

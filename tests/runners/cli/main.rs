@@ -13,3 +13,4 @@ mod files;
 mod interruption;
 mod process;
 mod round_trip;
+mod unmix;

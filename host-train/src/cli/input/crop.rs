@@ -19,7 +19,7 @@ use derefnet_core::physics::FRAME_SIDE;
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-use super::Sequence;
+use super::{Cut, Sequence};
 use crate::{Error, Result};
 
 /// Where the region lies in a frame.
@@ -77,13 +77,16 @@ impl Source<'_> {
         Error::format((self.file)(index), format!("frame {index}: {message}"))
     }
 
-    /// Frame `index`, if it has the right `size` and every value is a number.
-    fn checked(&self, index: usize, size: (usize, usize)) -> Result<Array2<f32>> {
-        let frame = (self.frame)(index)?;
+    /// Frame `index`, mended, if it has the right `size` and every value is a number.
+    fn checked(&self, index: usize, size: (usize, usize), cut: &Cut) -> Result<Array2<f32>> {
+        let mut frame = (self.frame)(index)?;
         let (rows, columns) = frame.dim();
         if (rows, columns) != size {
             let message = format!("{rows}x{columns} pixels, expected {}x{}", size.0, size.1);
             return Err(self.wrong(index, message + " as in frame 0"));
+        }
+        if let Some(mask) = cut.mask {
+            mask.mend(&mut frame);
         }
         let mut values = frame.indexed_iter();
         if let Some(((row, column), value)) = values.find(|(_, value)| !value.is_finite()) {
@@ -94,45 +97,54 @@ impl Source<'_> {
     }
 
     /// Size of the frames, if a region fits and if it is clear which.
-    fn size(&self, at: &[At]) -> Result<(usize, usize)> {
+    fn size(&self, cut: &Cut) -> Result<(usize, usize)> {
         let (rows, columns) = (self.frame)(0)?.dim();
         let least = "expected at least 11x11";
         if rows < FRAME_SIDE || columns < FRAME_SIDE {
             return Err(self.wrong(0, format!("{rows}x{columns} pixels, {least}")));
         }
-        if at.is_empty() && (rows, columns) != (FRAME_SIDE, FRAME_SIDE) {
+        if cut.at.is_empty() && (rows, columns) != (FRAME_SIDE, FRAME_SIDE) {
             let message = format!("{rows}x{columns} pixels, expected 11x11 or the option --at");
             return Err(self.wrong(0, message));
         }
+        cut.mask
+            .map_or(Ok(()), |mask| mask.check((rows, columns)))?;
         Ok((rows, columns))
     }
 }
 
 /// Cuts the region out of every frame.
-pub fn sequence(name: String, at: &[At], source: &Source) -> Result<Sequence> {
-    let size = source.size(at)?;
-    let centres = centres(size, at, source)?;
+pub fn sequence(name: String, cut: &Cut, source: &Source) -> Result<Sequence> {
+    let size = source.size(cut)?;
+    let centres = centres(size, cut, source)?;
     let origin: Vec<[usize; 2]> = centres.iter().map(|&centre| corner(centre, size)).collect();
-    let mut frames = Array3::zeros((source.count, FRAME_SIDE, FRAME_SIDE));
+    let shape = (source.count, FRAME_SIDE, FRAME_SIDE);
+    let mut frames = Array3::zeros(shape);
+    let mut excluded = cut.mask.map(|_| Array3::from_elem(shape, false));
     for (index, &[row, column]) in origin.iter().enumerate() {
-        let whole = source.checked(index, size)?;
+        let whole = source.checked(index, size, cut)?;
         let region = whole.slice(s![row..row + FRAME_SIDE, column..column + FRAME_SIDE]);
         frames.index_axis_mut(Axis(0), index).assign(&region);
+        if let (Some(mask), Some(all)) = (cut.mask, &mut excluded) {
+            all.index_axis_mut(Axis(0), index)
+                .assign(&mask.region([row, column])?);
+        }
     }
     Ok(Sequence {
         name,
         frames,
+        excluded,
         origin,
     })
 }
 
 /// Central pixel of the region in every frame.
-fn centres(size: (usize, usize), at: &[At], source: &Source) -> Result<Vec<[usize; 2]>> {
-    match *at {
+fn centres(size: (usize, usize), cut: &Cut, source: &Source) -> Result<Vec<[usize; 2]>> {
+    match *cut.at {
         [] => Ok(vec![[HALF, HALF]; source.count]),
         [At::Auto] => {
             let blob = |index: usize| {
-                brightest(source.checked(index, size)?.view()).ok_or_else(|| {
+                brightest(source.checked(index, size, cut)?.view()).ok_or_else(|| {
                     let message = "nothing above its surroundings, expected a blob for --at auto";
                     source.wrong(index, message)
                 })
@@ -140,7 +152,7 @@ fn centres(size: (usize, usize), at: &[At], source: &Source) -> Result<Vec<[usiz
             let blobs = (0..source.count).map(blob).collect::<Result<Vec<_>>>()?;
             Ok(steady(&smooth(&blobs)))
         }
-        _ => given(size, source.count, at),
+        _ => given(size, source.count, cut.at),
     }
 }
 

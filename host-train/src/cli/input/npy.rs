@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ndarray::{Array4, ShapeBuilder};
+use ndarray::{Array2, Array4, Axis, ShapeBuilder};
 use npyz::{DType, NpyFile, NpyHeader, Order, TypeChar};
 
 use crate::{Error, Result};
@@ -12,10 +12,22 @@ use crate::{Error, Result};
 /// axes.
 pub fn read(path: &Path) -> Result<Array4<f32>> {
     let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
-    decode(path, &bytes)
+    decode(path, &bytes, sequences)
 }
 
-fn decode(path: &Path, bytes: &[u8]) -> Result<Array4<f32>> {
+/// Values of a file of two axes, `(rows, columns)`.
+pub fn read_plane(path: &Path) -> Result<Array2<f32>> {
+    let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+    let values = decode(path, &bytes, plane)?;
+    Ok(values
+        .index_axis_move(Axis(0), 0)
+        .index_axis_move(Axis(0), 0))
+}
+
+/// The four sizes of an array, from its file's header.
+type Shape = fn(&Path, &NpyHeader) -> Result<[usize; 4]>;
+
+fn decode(path: &Path, bytes: &[u8], shape: Shape) -> Result<Array4<f32>> {
     plausible(path, bytes)?;
     let mut rest = bytes;
     let header = NpyHeader::from_reader(&mut rest)
@@ -55,13 +67,13 @@ fn plausible(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn shape(path: &Path, header: &NpyHeader) -> Result<[usize; 4]> {
-    let sizes: Vec<usize> = header
-        .shape()
-        .iter()
-        .map(|&size| usize::try_from(size).unwrap_or(usize::MAX))
-        .collect();
-    match sizes[..] {
+fn sizes(header: &NpyHeader) -> Vec<usize> {
+    let size = |&size: &u64| usize::try_from(size).unwrap_or(usize::MAX);
+    header.shape().iter().map(size).collect()
+}
+
+fn sequences(path: &Path, header: &NpyHeader) -> Result<[usize; 4]> {
+    match sizes(header)[..] {
         [frames, rows, columns] => Ok([1, frames, rows, columns]),
         [sequences, frames, rows, columns] => Ok([sequences, frames, rows, columns]),
         _ => {
@@ -72,11 +84,21 @@ fn shape(path: &Path, header: &NpyHeader) -> Result<[usize; 4]> {
     }
 }
 
+fn plane(path: &Path, header: &NpyHeader) -> Result<[usize; 4]> {
+    match sizes(header)[..] {
+        [rows, columns] => Ok([1, 1, rows, columns]),
+        _ => {
+            let message = format!("shape {:?}, expected (rows, columns)", header.shape());
+            Err(Error::format(path, message))
+        }
+    }
+}
+
 /// Checks the type and the number of bytes, then converts.
 fn values(path: &Path, header: NpyHeader, rest: &[u8], shape: [usize; 4]) -> Result<Vec<f32>> {
     let kind = header.dtype();
     let refused = || {
-        let expected = "f4, f8, i1, i2, i4, u1 or u2";
+        let expected = "f4, f8, i1, i2, i4, u1, u2 or b1";
         Error::format(path, format!("type {}, expected {expected}", kind.descr()))
     };
     let DType::Plain(plain) = &kind else {
@@ -100,6 +122,7 @@ fn values(path: &Path, header: NpyHeader, rest: &[u8], shape: [usize; 4]) -> Res
         (TypeChar::Int, 1) => as_f32(file.into_vec::<i8>(), f32::from),
         (TypeChar::Int, 2) => as_f32(file.into_vec::<i16>(), f32::from),
         (TypeChar::Int, 4) => as_f32(file.into_vec::<i32>(), |value| value as f32),
+        (TypeChar::Bool, 1) => as_f32(file.into_vec::<bool>(), |value| f32::from(u8::from(value))),
         (TypeChar::Uint, 1) => as_f32(file.into_vec::<u8>(), f32::from),
         (TypeChar::Uint, 2) => as_f32(file.into_vec::<u16>(), f32::from),
         _ => return Err(refused()),

@@ -58,7 +58,7 @@ fn folder_with(bytes: Vec<u8>) -> TempDir {
 }
 
 fn read_one(path: &Path, at: &[At]) -> Result<Vec<Sequence>> {
-    read(&[path.to_owned()], at)
+    read(&[path.to_owned()], &Cut { at, mask: None })
 }
 
 fn complaint(path: &Path, at: &[At]) -> String {
@@ -118,7 +118,7 @@ fn loose_pictures_form_one_sequence_in_time_order() {
     let folder = folder((8..=12).map(picture));
     let mut paths: Vec<PathBuf> = list_folder(folder.path()).unwrap();
     paths.sort();
-    let sequences = read(&paths, &[]).unwrap();
+    let sequences = read(&paths, &Cut::default()).unwrap();
     let found: Vec<f32> = (0..5)
         .map(|time| sequences[0].frames[(time, 0, 0)])
         .collect();
@@ -309,6 +309,90 @@ fn blob_is_found_and_followed() {
         let off = (origin[0] + 5).abs_diff(12 + time);
         assert!(off <= 3 && origin[1] == 20, "{time}: {origin:?}");
         assert_eq!(found.frames[(time, 12 + time - origin[0], 5)], 350.0);
+    }
+}
+
+/// A mask file of `rows × columns`, with the pixels of `places` excluded.
+fn mask(folder: &Path, (rows, columns): (u32, u32), places: &[(u32, u32)]) -> Mask {
+    let path = folder.join("mask.png");
+    let flag = |row, column| u16::from(places.contains(&(row, column)));
+    fs::write(&path, grey16(rows, columns, flag)).unwrap();
+    Mask::read(&path).unwrap()
+}
+
+#[test]
+fn masks_are_cut_with_their_frames_and_mend_them() {
+    let picture = |number: usize| {
+        let value = move |row: u32, column: u32| match (row, column) {
+            (15, 20) => 60_000,
+            _ => 100 * row as u16 + number as u16,
+        };
+        (number, grey16(30, 40, value))
+    };
+    let folder = folder((1..=5).map(picture));
+    let aside = tempdir().unwrap();
+    let mask = mask(aside.path(), (30, 40), &[(15, 20), (0, 39)]);
+    let at: Vec<At> = (0..5).map(|time| At::Centre([15 + time, 20])).collect();
+    let cut = Cut {
+        at: &at,
+        mask: Some(&mask),
+    };
+    let sequence = &read(&[folder.path().to_owned()], &cut).unwrap()[0];
+    let excluded = sequence.excluded.as_ref().unwrap();
+    assert_eq!(excluded.iter().filter(|&&flag| flag).count(), 5);
+    for time in 0..5 {
+        assert!(excluded[(time, 5 - time, 5)], "{time}");
+        let mended = sequence.frames[(time, 5 - time, 5)];
+        assert_eq!(mended, 1501.0 + time as f32);
+    }
+    let whole = &read_one(folder.path(), &at).unwrap()[0];
+    assert_eq!(whole.excluded, None);
+    assert_eq!(whole.frames[(0, 5, 5)], 60_000.0);
+}
+
+#[test]
+fn masked_pixels_need_no_number_and_hide_no_blob() {
+    let mut values = vec![1f32; 5 * 400];
+    for time in 0..5 {
+        let at = |row: usize, column: usize| 400 * time + 20 * row + column;
+        // Three hot pixels in a row would pass for a blob.
+        (0..3).for_each(|column| values[at(2, column)] = 900.0);
+        values[at(3, 3)] = f32::NAN;
+        for (row, column) in [(13, 14), (13, 13), (12, 14), (14, 14), (13, 15)] {
+            values[at(row, column)] = 200.0;
+        }
+    }
+    let (_folder, path) = saved(&npy(&[5, 20, 20], npyz::Order::C, &values));
+    let aside = tempdir().unwrap();
+    let mask = mask(aside.path(), (20, 20), &[(2, 0), (2, 1), (2, 2), (3, 3)]);
+    let cut = Cut {
+        at: &[At::Auto],
+        mask: Some(&mask),
+    };
+    let sequence = &read(std::slice::from_ref(&path), &cut).unwrap()[0];
+    assert_eq!(sequence.origin, [[8, 9]; 5]);
+    assert_eq!(sequence.median(), 1.0);
+    let none = Cut { mask: None, ..cut };
+    let message = read(&[path], &none).unwrap_err().to_string();
+    assert!(message.contains("row 3, column 3: NaN"), "{message}");
+}
+
+#[test]
+fn masks_of_any_type_are_read() {
+    let flags: Vec<bool> = (0..121).map(|index| index == 12).collect();
+    let numbers: Vec<i16> = flags.iter().map(|&flag| -7 * i16::from(flag)).collect();
+    let shape = [11, 11];
+    for bytes in [
+        npy(&shape, npyz::Order::C, &flags),
+        npy(&shape, npyz::Order::Fortran, &flags),
+        npy(&shape, npyz::Order::C, &numbers),
+    ] {
+        let (_folder, path) = saved(&bytes);
+        let mask = Mask::read(&path).unwrap();
+        let excluded = mask.region([0, 0]).unwrap();
+        let places: Vec<_> = excluded.indexed_iter().filter(|(_, flag)| **flag).collect();
+        assert_eq!(places.len(), 1);
+        assert!(excluded[(1, 1)]);
     }
 }
 
