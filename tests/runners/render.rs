@@ -2,7 +2,8 @@
 
 use derefnet::dataset::Split;
 use derefnet::scene::{
-    Arrangement, ClutterConfig, SceneConfig, Target, Trajectory, generate, label_map, render,
+    Arrangement, ClutterConfig, SceneConfig, Target, Trajectory, generate, label_map,
+    ranked_label_map, render,
 };
 use derefnet_core::physics::{FRAME_SIDE, MAP_LEN};
 use derefnet_tests::oracle;
@@ -137,6 +138,54 @@ fn label_map_assigns_cells_and_the_later_target_wins() {
     expected[5 * 33 + 16] = 240.5;
     expected[32 * 33 + 32] = 250.0;
     assert_eq!(map, expected);
+}
+
+/// The target at a third of a pixel from (1, 1) lies at the centre of cell (5, 5); half a cell is
+/// 1/6 px.
+#[test]
+fn ranked_labels_rise_from_corner_to_centre() {
+    let at = |dx: f64, dy: f64| Target {
+        x: 4.0 / 3.0 + dx,
+        y: 4.0 / 3.0 + dy,
+        intensity: 240.0,
+    };
+    let label = |target, centerness| ranked_label_map(&[target], centerness)[5 * 33 + 5];
+    let edge = 1.0 / 6.0 - 1e-12;
+    for (target, expected) in [
+        (at(0.0, 0.0), 360.0),
+        (at(edge, 0.0), 300.0),
+        (at(0.0, -edge), 300.0),
+        (at(-edge, edge), 240.0),
+        (at(1.0 / 12.0, 0.0), 345.0),
+    ] {
+        let value = label(target, 0.5);
+        assert_eq!(value, expected, "{target:?}");
+        assert_eq!(label(target, 0.0), 240.0);
+    }
+}
+
+#[test]
+fn without_centerness_ranked_labels_are_the_published_ones() {
+    for trajectory in many(&SceneConfig::default(), 20) {
+        for targets in &trajectory.truth {
+            let bits = |map: [f32; MAP_LEN]| map.map(f32::to_bits);
+            assert_eq!(
+                bits(ranked_label_map(targets, 0.0)),
+                bits(assigned(targets)),
+                "{targets:?}"
+            );
+        }
+    }
+}
+
+/// Every target's intensity in its cell, by the words of the paper.
+fn assigned(targets: &[Target]) -> [f32; MAP_LEN] {
+    let mut map = [0.0; MAP_LEN];
+    for target in targets {
+        let cell = |u: f64| (3.0 * u + 1.0).round_ties_even() as usize;
+        map[33 * cell(target.x) + cell(target.y)] = target.intensity as f32;
+    }
+    map
 }
 
 /// FNV-1a over little-endian bytes of counts and truth.

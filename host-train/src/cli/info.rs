@@ -93,11 +93,19 @@ fn describe(answer: &Answer) -> String {
         || "noise as in the folder".to_owned(),
         |[low, high]| format!("noise σ {low}–{high} counts"),
     );
+    let values = provenance.centerness.map_or_else(
+        || "intensities, counts".to_owned(),
+        |share| {
+            let most = 1.0 + share;
+            format!("intensities times 1 to {most}, more towards a cell's centre, counts")
+        },
+    );
     format!(
         "preset         {}: {} stages, {} channels, {} residual blocks\n\
          parameters     {} ({} read at inference)\n\
          position code  {:?}, intensity scale {} counts\n\
          trained        {} steps, {} trajectories, seed {}, data {}, {noise}\n\
+         map values     {values}\n\
          validation     {validation}\n\
          form           f32, {} tensors, CRC-32 {}; RAM and flash are known once quantised",
         answer.preset,

@@ -43,6 +43,10 @@ pub struct Provenance {
     /// Range of the noise's standard deviation in generated training frames, counts; null for a
     /// folder's.
     pub noise: Option<[f64; 2]>,
+    /// Share of the intensity that labels gain towards a cell's centre, so that the map's values are
+    /// no intensities alone; none where labels are intensities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub centerness: Option<f32>,
     /// Validation figures at these weights: CSO-mAP and AP25, per cent, read as trained: off the grid
     /// where an offset head is.
     pub validation: Option<[f64; 2]>,

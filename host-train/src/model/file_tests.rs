@@ -35,6 +35,7 @@ fn provenance() -> Provenance {
         trajectories: 14,
         noise: Some([0.5, 5.0]),
         validation: Some([44.25, 1.0 / 3.0]),
+        centerness: Some(0.4),
         start: None,
     }
 }

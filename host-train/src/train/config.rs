@@ -494,6 +494,12 @@ mod tests {
             ("loss.align = -0.5", "loss.align is -0.5"),
             ("loss.regression = 0.0", "loss.regression is 0"),
             ("loss.variant = 'best'", "best"),
+            (
+                "loss.centerness = 1.1",
+                "loss.centerness is 1.1, expected 0..=1",
+            ),
+            ("loss.centerness = -0.1", "loss.centerness is -0.1"),
+            ("loss.centerness = nan", "loss.centerness is NaN"),
             ("scene.frames = 4", "scene.frames is 4, expected at least 5"),
             ("validate_noise = [2, 1]", "noise"),
             ("scene.targets = [3, 2]", "targets is 3-2"),

@@ -74,6 +74,7 @@ impl Run {
             steps: self.state.step,
             trajectories: self.state.step * config.batch as u64,
             noise: self.source.is_generated().then_some(config.scene.noise),
+            centerness: Some(config.loss.centerness).filter(|&c| c > 0.0),
             validation: None,
             start: self.state.start.clone().map(Box::new),
         }

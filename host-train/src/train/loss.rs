@@ -36,6 +36,11 @@ pub struct LossConfig {
     pub align: f32,
     /// `ζ`, of the squared distance to the label map.
     pub regression: f32,
+    /// Share of its intensity by which the label of a target at its cell's centre exceeds that of one
+    /// in the corner, 0 to 1; see [`ranked_label_map`](crate::scene::ranked_label_map). 0, the
+    /// default and the published labels, says nothing of the place.
+    #[serde(default)]
+    pub centerness: f32,
 }
 
 impl LossConfig {
@@ -50,13 +55,15 @@ impl LossConfig {
             constraint: small,
             align: small,
             regression: 1.0,
+            centerness: 0.0,
         }
     }
 
-    /// Checks the weights.
+    /// Checks the weights and the labels.
     ///
     /// # Errors
-    /// If one is negative or not finite, or the regression weight is zero.
+    /// If a weight is negative or not finite, the regression weight is zero, or the centerness
+    /// lies outside 0 to 1.
     pub fn validate(&self) -> Result<()> {
         let weights = [
             ("constraint", self.constraint),
@@ -74,6 +81,12 @@ impl LossConfig {
             return Err(Error::usage(
                 "loss.regression is 0, expected a positive weight",
             ));
+        }
+        if !(0.0..=1.0).contains(&self.centerness) {
+            return Err(Error::usage(format!(
+                "loss.centerness is {}, expected 0..=1",
+                self.centerness
+            )));
         }
         Ok(())
     }

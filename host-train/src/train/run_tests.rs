@@ -131,7 +131,7 @@ fn validation_has_its_own_noise() {
     assert!(!folder.path().join("b").exists());
 }
 
-/// What the files before averages and holds looked like.
+/// What the files before averages, holds and ranked labels looked like.
 #[test]
 fn a_checkpoint_without_an_average_loads() {
     let folder = tempfile::tempdir().unwrap();
@@ -150,6 +150,7 @@ fn a_checkpoint_without_an_average_loads() {
     remove("", "train_trajectories");
     remove("", "validate_noise");
     remove("/schedule", "hold");
+    remove("/loss", "centerness");
     let read: TrainConfig = serde_json::from_value(old).unwrap();
     assert_eq!(read, config);
 }

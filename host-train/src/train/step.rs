@@ -11,8 +11,7 @@ use crate::backend::cpu::{Buffer, Cpu};
 use crate::eval::network::{batch, centres};
 use crate::model::{Frames, Trained};
 use crate::ops::OffsetLikelihood;
-use crate::scene::Trajectory;
-use crate::scene::label::label_map;
+use crate::scene::{Trajectory, ranked_label_map};
 use crate::{Error, Result};
 
 /// A loss, its terms, and one gradient per parameter.
@@ -61,7 +60,8 @@ impl Run {
         let (config, network) = (&self.state.config, &self.state.network);
         let scale = 1.0 / config.model.intensity_scale;
         let truth = trajectories.iter().flat_map(centres);
-        let labels = truth.flat_map(|truth| label_map(truth));
+        let centerness = f64::from(config.loss.centerness);
+        let labels = truth.flat_map(|truth| ranked_label_map(truth, centerness));
         let labels: Vec<f32> = labels.map(|v| v * scale).collect();
         let mut tape = Tape::new(&self.backend);
         let leaves = network.leaves(&mut tape, &self.values, Trained::Map);

@@ -122,6 +122,7 @@ impl Problem {
                 LossVariant::Released => 1e-4,
             },
             regression: 1.0,
+            centerness: 0.0,
         }
     }
 
