@@ -7,7 +7,7 @@ use derefnet_core::locate::LocateConfig;
 use serde::Serialize;
 
 use super::eval::draw_curves;
-use super::find::{Finder, Found, available};
+use super::find::{Finder, Found};
 use super::model::{ModelArgs, Readout};
 use super::progress::Progress;
 use super::{Common, interrupt, metric, output};
@@ -71,18 +71,15 @@ struct Readouts<'a> {
     inference: &'a Inference<'a, Cpu>,
     grid: Finder<'a>,
     offgrid: Finder<'a>,
-    /// What the second one is: the fit alone for a network without a head.
-    name: &'static str,
 }
 
 impl<'a> Readouts<'a> {
-    fn new(inference: &'a Inference<'a, Cpu>, readout: Readout) -> Result<Self> {
+    fn new(inference: &'a Inference<'a, Cpu>) -> Result<Self> {
         let finder = |readout| Finder::new(Some(inference), readout, LocateConfig::SEQ_CSIST);
         Ok(Self {
             inference,
             grid: finder(Readout::Grid)?,
-            offgrid: finder(readout)?,
-            name: readout.name(),
+            offgrid: finder(Readout::Offgrid)?,
         })
     }
 }
@@ -94,10 +91,9 @@ impl<'a> Readouts<'a> {
 pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
     let (network, provenance) = args.model.load()?;
     let model = args.model.name();
-    let readout = available(Readout::Offgrid, &network, &model);
     let backend = Cpu::new();
     let inference = Inference::new(&network, &backend);
-    let readouts = Readouts::new(&inference, readout)?;
+    let readouts = Readouts::new(&inference)?;
     let noisy = SceneConfig {
         noise: [args.noise; 2],
         ..SceneConfig::default()
@@ -111,13 +107,13 @@ pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
     let [.., shown] = &subjects[..] else {
         return Ok(());
     };
-    shown.draw(&args.out, args.noise, readouts.name)?;
+    shown.draw(&args.out, args.noise, Readout::Offgrid.name())?;
     let evaluation = held_out(&readouts, &args.out, common.seed())?;
 
     let mut text = shown.table(args.noise);
     let columns = [
         ("grid", &evaluation.grid),
-        (readouts.name, &evaluation.offgrid),
+        (Readout::Offgrid.name(), &evaluation.offgrid),
     ];
     let _ = write!(
         text,
@@ -130,7 +126,7 @@ pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
         args.out.display()
     );
     let answer = Answer {
-        readout: readouts.name,
+        readout: Readout::Offgrid.name(),
         found: &shown.found,
         truth: &shown.truth,
         noise: args.noise,
@@ -162,7 +158,7 @@ fn held_out(readouts: &Readouts, out: &Path, seed: u64) -> Result<Evaluation> {
         offgrid: evaluated(
             &readouts.offgrid,
             "precision_recall_offgrid.png",
-            readouts.name,
+            Readout::Offgrid.name(),
         )?,
     })
 }

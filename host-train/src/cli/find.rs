@@ -6,12 +6,10 @@ use derefnet_core::physics::MAP_LEN;
 use serde::Serialize;
 
 use super::model::Readout;
-use super::output;
 use crate::backend::cpu::Cpu;
 use crate::eval::metric::FrameResult;
 use crate::eval::network::{Inference, grid_results, grid_sigma, read_grid};
 use crate::eval::offgrid::{Localiser, frame_results};
-use crate::model::DeRefNet;
 use crate::plot::Mark;
 use crate::scene::Trajectory;
 use crate::{Error, Result};
@@ -94,18 +92,6 @@ pub struct Window {
     pub found: Vec<Found>,
     /// Squared residuals over pixel variance and degrees of freedom; nothing without a fit.
     pub reduced_chi2: Option<f64>,
-}
-
-/// The readout itself, or the fit alone where `network` lacks the head that it starts from: then a
-/// note on standard error says so.
-pub fn available(readout: Readout, network: &DeRefNet, name: &str) -> Readout {
-    if readout != Readout::Offgrid || network.config.head.is_some() {
-        return readout;
-    }
-    output::note(&format!(
-        "{name} has no offset head: readout fit in place of offgrid"
-    ));
-    Readout::Fit
 }
 
 /// Finds targets in sequences by one readout.

@@ -11,15 +11,15 @@ use crate::model::{DeRefNet, Provenance};
 pub enum Readout {
     /// Every cell of at least 70 counts, at its centre.
     Grid,
+    /// Off the grid as it ships: the fit of point sources with starts of its own; uses no model.
+    Offgrid,
     /// What the offset head claims, between the cells.
     Head,
-    /// The fit of point sources by itself; uses no model.
-    Fit,
-    /// The fit started from the head's claims, their precision taken as prior knowledge: this counts
-    /// the data twice, and is here to be compared.
+    /// The fit started from the head's claims.
+    HeadFit,
+    /// The same, the head's precision taken as prior knowledge: this counts the data twice, and is
+    /// here to be compared.
     HeadPrior,
-    /// Off the grid as it ships: the fit started from the head's claims.
-    Offgrid,
 }
 
 impl Readout {
@@ -27,10 +27,10 @@ impl Readout {
     pub fn name(self) -> &'static str {
         match self {
             Self::Grid => "grid",
-            Self::Head => "head",
-            Self::Fit => "fit",
-            Self::HeadPrior => "head-prior",
             Self::Offgrid => "offgrid",
+            Self::Head => "head",
+            Self::HeadFit => "head-fit",
+            Self::HeadPrior => "head-prior",
         }
     }
 
@@ -38,10 +38,10 @@ impl Readout {
     pub fn method(self) -> Option<Method> {
         match self {
             Self::Grid => None,
+            Self::Offgrid => Some(Method::Fit),
             Self::Head => Some(Method::Head),
-            Self::Fit => Some(Method::Fit),
+            Self::HeadFit => Some(Method::HeadFit),
             Self::HeadPrior => Some(Method::HeadPrior),
-            Self::Offgrid => Some(Method::HeadFit),
         }
     }
 

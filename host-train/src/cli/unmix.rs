@@ -8,7 +8,7 @@ use derefnet_core::physics::WINDOW;
 use ndarray::Axis;
 use serde::Serialize;
 
-use super::find::{Finder, Found, Window, available};
+use super::find::{Finder, Found, Window};
 use super::input::{InputArgs, Sequence};
 use super::model::{ModelArgs, Readout};
 use super::{Common, interrupt, output};
@@ -84,7 +84,7 @@ pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
     let network = used.then(|| args.model.load()).transpose()?;
     let network = network.as_ref().map(|(network, _)| network);
     let name = args.model.name();
-    let readout = network.map_or(args.readout, |n| available(args.readout, n, &name));
+    let readout = args.readout;
     let mut sequences = args.input.read()?;
     let backend = Cpu::new();
     let inference = network.map(|network| Inference::new(network, &backend));

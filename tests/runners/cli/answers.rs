@@ -57,7 +57,11 @@ fn eval_draws() {
 fn eval_off_the_grid() {
     let folder = tempdir().unwrap();
     let [ellipses, errors] = ["c.png", "e.png"].map(|name| folder.path().join(name));
-    let fit = |options: &str| json(&format!("eval --readout fit --limit 2 --noise 1 {options}"));
+    let fit = |options: &str| {
+        json(&format!(
+            "eval --readout offgrid --limit 2 --noise 1 {options}"
+        ))
+    };
     let answer = fit(&format!(
         "--arrangement free --threads 1 --calibration-plot {} --efficiency-plot {}",
         ellipses.display(),
@@ -66,7 +70,7 @@ fn eval_off_the_grid() {
     has_keys(&answer, FIGURES);
     has_keys(&answer, "calibration unjudged efficiency");
     assert!(answer["model"].is_null());
-    assert_eq!(answer["readout"], "fit");
+    assert_eq!(answer["readout"], "offgrid");
     let all = &answer["calibration"][0];
     assert!(all["targets"].is_null());
     has_keys(all, "pairs shares normalised_square standard_error");
@@ -88,13 +92,13 @@ fn eval_off_the_grid() {
 fn eval_reads_a_head_in_four_ways() {
     let folder = tempdir().unwrap();
     let model = untrained(folder.path(), "head", HEAD);
-    for readout in ["head", "fit", "head-prior", "offgrid"] {
+    for readout in ["head", "head-fit", "head-prior", "offgrid"] {
         let answer = json(&format!(
             "eval --readout {readout} --limit 1 --model {}",
             model.display()
         ));
         assert_eq!(answer["readout"], readout);
-        assert_eq!(answer["model"].is_null(), readout == "fit");
+        assert_eq!(answer["model"].is_null(), readout == "offgrid");
         assert!(answer["calibration"].is_array() && answer["frames"] == 16);
     }
 }
@@ -162,18 +166,17 @@ fn demo_evaluates_both_readouts() {
     }
 }
 
-/// Without a head the fit stands in, and the program says so.
 #[test]
 fn demo_runs_on_a_model_without_a_head() {
     let folder = tempdir().unwrap();
     let plain = untrained(folder.path(), "plain", "");
     let out = folder.path().join("demo");
-    let (plain, shown) = (plain.display(), out.display());
-    let ran = derefnet(&format!("demo --json --model {plain} --out {shown}"));
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let note = "no offset head: readout fit in place of offgrid";
-    assert!(ran.err.contains(note), "{}", ran.err);
-    assert_eq!(one_object(&ran.out)["readout"], "fit");
+    let answer = json(&format!(
+        "demo --model {} --out {}",
+        plain.display(),
+        out.display()
+    ));
+    assert_eq!(answer["readout"], "offgrid");
     assert!(decodes(&out.join("gallery.png")));
 }
 

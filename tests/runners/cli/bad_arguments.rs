@@ -38,7 +38,7 @@ fn bad_usage_is_explained() {
             "--calibration-plot: grid cells predict no ellipses",
         ),
         (
-            "eval --readout fit --efficiency-plot e.png --limit 1".to_owned(),
+            "eval --readout offgrid --efficiency-plot e.png --limit 1".to_owned(),
             "--arrangement free",
         ),
         (

@@ -76,13 +76,13 @@ fn every_readout_keeps_the_contract() {
     let folder = tempdir().unwrap();
     let model = untrained(folder.path(), "head", HEAD);
     let array = frames(folder.path(), "frames.npy", as_they_are);
-    for readout in ["grid", "head", "fit", "head-prior", "offgrid"] {
+    for readout in ["grid", "head", "head-fit", "head-prior", "offgrid"] {
         let (model, array) = (model.display(), array.display());
         let answer = json(&format!(
             "unmix {array} --readout {readout} --model {model}"
         ));
         assert_eq!(answer["readout"], readout);
-        assert_eq!(answer["model"].is_null(), readout == "fit", "{readout}");
+        assert_eq!(answer["model"].is_null(), readout == "offgrid", "{readout}");
         let fitted = !matches!(readout, "grid" | "head");
         let quality = answer["quality"][0].as_array().unwrap();
         let sequence = answer["sequences"][0].as_array().unwrap();
@@ -116,15 +116,17 @@ fn check_target(target: &Value) {
     assert!(number(target, "correlation").abs() <= 1.0);
 }
 
-/// By default, with the shipped model, and by the fit alone.
+/// By default, and from the head of a model that knows nothing.
 #[test]
 fn answers_lie_where_the_targets_are() {
     let folder = tempdir().unwrap();
     let array = frames(folder.path(), "frames.npy", as_they_are);
     let offgrid = json(&format!("unmix {}", array.display()));
     near_truth(&offgrid, 0.15);
-    let fit = json(&format!("unmix --readout fit {}", array.display()));
-    near_truth(&fit, 0.15);
+    let model = untrained(folder.path(), "head", HEAD);
+    let options = format!("--readout head-fit --model {}", model.display());
+    let fit = json(&format!("unmix {options} {}", array.display()));
+    near_truth(&fit, 0.3);
     let grid = json(&format!("unmix --readout grid {}", array.display()));
     let cell = &grid["sequences"][0][3][0];
     let sigma = 1.0 / (3.0 * 12_f64.sqrt());
@@ -136,20 +138,16 @@ fn answers_lie_where_the_targets_are() {
 }
 
 #[test]
-fn a_model_without_a_head_falls_back_to_the_fit() {
+fn off_the_grid_needs_no_head_but_its_readouts_do() {
     let folder = tempdir().unwrap();
     let model = untrained(folder.path(), "plain", "");
     let array = frames(folder.path(), "frames.npy", as_they_are);
     let (model, array) = (model.display(), array.display());
-    let ran = derefnet(&format!("unmix {array} --model {model} --json"));
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let note = "no offset head: readout fit in place of offgrid";
-    assert!(ran.err.contains(note), "{}", ran.err);
-    let answer = one_object(&ran.out);
-    assert_eq!(answer["readout"], "fit");
-    let fit = json(&format!("unmix {array} --readout fit"));
-    assert_eq!(answer["sequences"], fit["sequences"]);
-    for readout in ["head", "head-prior"] {
+    let answer = json(&format!("unmix {array} --model {model}"));
+    assert_eq!(answer["readout"], "offgrid");
+    let plain = json(&format!("unmix {array}"));
+    assert_eq!(answer["sequences"], plain["sequences"]);
+    for readout in ["head", "head-fit", "head-prior"] {
         let words = format!("unmix {array} --model {model} --readout {readout}");
         refused(
             &words,
@@ -169,19 +167,14 @@ fn a_background_is_found_and_a_surprising_one_noted() {
         ran
     };
     let note = "try --background free";
-    for readout in ["offgrid", "fit"] {
-        let free = unmix(&format!("--readout {readout}"));
-        assert!(!free.err.contains(note), "{}", free.err);
-        near_truth(&one_object(&free.out), 0.15);
-    }
+    let free = unmix("");
+    assert!(!free.err.contains(note), "{}", free.err);
+    near_truth(&one_object(&free.out), 0.15);
     let fixed = unmix("--background fixed");
     assert!(fixed.err.contains("about 150 counts"), "{}", fixed.err);
     assert!(fixed.err.contains(note), "{}", fixed.err);
     let plain = frames(folder.path(), "plain.npy", as_they_are);
-    let words = format!(
-        "unmix --json --readout fit --background fixed {}",
-        plain.display()
-    );
+    let words = format!("unmix --json --background fixed {}", plain.display());
     let quiet = derefnet(&words);
     assert!(!quiet.err.contains(note), "{}", quiet.err);
     near_truth(&one_object(&quiet.out), 0.15);
@@ -211,7 +204,7 @@ fn masked_pixels_do_not_count() {
     assert_eq!(answer, unmix(f32::NAN, &masked));
     assert_eq!(answer, unmix(-50.0, &format!("--mask {}", array.display())));
     assert_ne!(answer, unmix(4000.0, ""));
-    for readout in ["grid", "fit"] {
+    for readout in ["grid", "offgrid"] {
         let options = format!("{masked} --readout {readout}");
         assert_eq!(unmix(4000.0, &options), unmix(0.0, &options), "{readout}");
     }
@@ -274,7 +267,7 @@ fn pictures_are_drawn_for_every_sequence() {
     let folder = tempdir().unwrap();
     let array = frames(folder.path(), "one.npy", as_they_are);
     let two = npy(folder.path(), "two.npy", "2, 5, 11, 11");
-    for readout in ["offgrid", "grid", "fit"] {
+    for readout in ["offgrid", "grid"] {
         let out = folder.path().join(readout);
         let (array, two, plot) = (array.display(), two.display(), out.display());
         done(&format!(

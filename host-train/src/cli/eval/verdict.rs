@@ -67,7 +67,7 @@ pub fn has_bound(args: &EvalArgs) -> bool {
 /// # Errors
 /// [`Error::Usage`] naming the option.
 pub fn check(args: &EvalArgs) -> Result<()> {
-    let needed = "expected --readout head, fit, head-prior or offgrid";
+    let needed = "expected --readout offgrid, head, head-fit or head-prior";
     let grid = args.readout.method().is_none();
     if args.calibration_plot.is_some() && grid {
         return Err(Error::usage(format!(
