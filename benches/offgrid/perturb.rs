@@ -124,6 +124,10 @@ impl Dead {
 }
 
 #[cfg(test)]
+#[allow(
+    dead_code,
+    reason = "of the two that include this file, only the library runs tests"
+)]
 mod tests {
     use derefnet::scene::{SceneConfig, generate};
 
