@@ -85,11 +85,10 @@ struct Answer {
 /// Unusable model, data or options; a network output that is not finite.
 pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
     verdict::check(args)?;
-    let model = args.readout.needs_model();
-    let network = model.then(|| args.model.load()).transpose()?;
+    let network = args.model.load_for(args.readout)?;
     let trajectories = trajectories(args, common.seed())?;
-    let found = find(args, network.as_ref().map(|(n, _)| n), &trajectories)?;
-    let name = model.then(|| args.model.name());
+    let found = find(args, network.as_ref(), &trajectories)?;
+    let name = network.is_some().then(|| args.model.name());
     let title = name.as_deref().unwrap_or("no model");
     if let Some(path) = &args.plot {
         draw_curves(path, &found.results, &found.report, title)?;

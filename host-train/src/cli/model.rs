@@ -71,6 +71,16 @@ impl ModelArgs {
         }
     }
 
+    /// Reads the model where `readout` needs one or one is named, which must then be sound.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub fn load_for(&self, readout: Readout) -> Result<Option<DeRefNet>> {
+        let wanted = readout.needs_model() || self.model.is_some();
+        let loaded = wanted.then(|| self.load()).transpose()?;
+        Ok(loaded.map(|(network, _)| network))
+    }
+
     /// Name for messages and figures.
     pub fn name(&self) -> String {
         self.model

@@ -80,21 +80,20 @@ const NEGLIGIBLE: f32 = 5.0;
 /// Unusable model, mask or frames, a folder for pictures that cannot be written.
 pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
     let config = config(args)?;
-    let used = args.readout.needs_model();
-    let network = used.then(|| args.model.load()).transpose()?;
-    let network = network.as_ref().map(|(network, _)| network);
-    let name = args.model.name();
+    let network = args.model.load_for(args.readout)?;
     let readout = args.readout;
     let mut sequences = args.input.read()?;
     let backend = Cpu::new();
-    let inference = network.map(|network| Inference::new(network, &backend));
+    let inference = network
+        .as_ref()
+        .map(|network| Inference::new(network, &backend));
     let finder = Finder::new(inference.as_ref(), readout, config)?;
     if let Some(folder) = &args.plot {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
     let mut answer = Answer {
         readout: readout.name(),
-        model: used.then_some(name),
+        model: network.is_some().then(|| args.model.name()),
         sequences: Vec::new(),
         quality: Vec::new(),
     };

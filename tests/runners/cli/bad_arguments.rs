@@ -30,7 +30,7 @@ fn bad_usage_is_explained() {
         ("eval --data d --noise 2".to_owned(), "--noise"),
         ("eval --noise -3".to_owned(), "-3"),
         (
-            "eval --readout offgrid --limit 1".to_owned(),
+            "eval --readout head-fit --limit 1".to_owned(),
             "needs a model with an offset head",
         ),
         (
@@ -43,7 +43,7 @@ fn bad_usage_is_explained() {
         ),
         (
             "eval --arrangement free --efficiency-plot e.png --limit 1".to_owned(),
-            "expected --readout head",
+            "expected --readout offgrid",
         ),
         ("eval --seed one".to_owned(), "--seed"),
         (

@@ -82,7 +82,7 @@ fn every_readout_keeps_the_contract() {
             "unmix {array} --readout {readout} --model {model}"
         ));
         assert_eq!(answer["readout"], readout);
-        assert_eq!(answer["model"].is_null(), readout == "offgrid", "{readout}");
+        assert_eq!(answer["model"], model.to_string(), "{readout}");
         let fitted = !matches!(readout, "grid" | "head");
         let quality = answer["quality"][0].as_array().unwrap();
         let sequence = answer["sequences"][0].as_array().unwrap();
@@ -147,6 +147,7 @@ fn off_the_grid_needs_no_head_but_its_readouts_do() {
     assert_eq!(answer["readout"], "offgrid");
     let plain = json(&format!("unmix {array}"));
     assert_eq!(answer["sequences"], plain["sequences"]);
+    assert!(plain["model"].is_null() && answer["model"].is_string());
     for readout in ["head", "head-fit", "head-prior"] {
         let words = format!("unmix {array} --model {model} --readout {readout}");
         refused(
