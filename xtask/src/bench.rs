@@ -12,6 +12,8 @@ const ROUNDS: usize = 3;
 /// A benchmark program and, where there is one, its peer.
 struct Bench {
     name: &'static str,
+    /// What it is told beside its name.
+    options: &'static [&'static str],
     peer: Option<Peer>,
 }
 
@@ -25,13 +27,15 @@ struct Peer {
 }
 
 /// All benchmarks, in the order in which they run.
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench {
         name: "kernels",
+        options: &[],
         peer: None,
     },
     Bench {
         name: "train_step",
+        options: &[],
         peer: Some(Peer {
             script: "benches/peers/train_step.py",
             modules: "torch",
@@ -40,6 +44,7 @@ const BENCHES: [Bench; 6] = [
     },
     Bench {
         name: "inference",
+        options: &[],
         peer: Some(Peer {
             script: "benches/peers/inference.py",
             modules: "numpy, onnx, onnxruntime",
@@ -48,28 +53,40 @@ const BENCHES: [Bench; 6] = [
     },
     Bench {
         name: "scaling",
+        options: &[],
         peer: None,
     },
     Bench {
         name: "bound",
+        options: &[],
+        peer: None,
+    },
+    Bench {
+        name: "locate",
+        options: &[],
         peer: None,
     },
     Bench {
         name: "offgrid",
+        options: &["--model", "host-train/models/edge-noise.safetensors"],
         peer: None,
     },
 ];
 
-/// `cargo xtask bench [--peer]`.
+/// `cargo xtask bench [--peer] [NAME…]`: all benchmarks or those named.
 pub fn run(args: &[String]) -> Result<bool, String> {
-    let peers = match args {
-        [] => false,
-        [option] if option == "--peer" => true,
-        _ => return Err("bench: expected nothing or --peer".to_owned()),
-    };
+    let peers = args.iter().any(|arg| arg == "--peer");
+    let wanted: Vec<&String> = args.iter().filter(|arg| *arg != "--peer").collect();
+    let names = BENCHES.map(|bench| bench.name);
+    if let Some(bad) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
+        let names = names.join(", ");
+        return Err(format!("bench: {bad}, expected --peer or some of {names}"));
+    }
+    let is_wanted = |bench: &&Bench| wanted.is_empty() || wanted.iter().any(|n| *n == bench.name);
     // Every peer's Python is found before the first benchmark runs.
     let plan: Result<Vec<_>, String> = BENCHES
         .iter()
+        .filter(is_wanted)
         .map(|bench| Ok((bench.name, bench.commands(peers)?)))
         .collect();
     let record = Record::new()?;
@@ -84,7 +101,15 @@ pub fn run(args: &[String]) -> Result<bool, String> {
 impl Bench {
     /// Ours alone once or, with `peers`, ours and the peer by turns.
     fn commands(&self, peers: bool) -> Result<Vec<Command>, String> {
-        let ours = || cargo(&bench(self.name));
+        let ours = || {
+            let mut ours = cargo(&bench(self.name));
+            if !self.options.is_empty() {
+                // Benchmarks run in their package's folder.
+                ours.arg("--")
+                    .args(self.options.iter().map(|option| rooted(option)));
+            }
+            ours
+        };
         let Some(peer) = self.peer.as_ref().filter(|_| peers) else {
             return Ok(vec![ours()]);
         };
@@ -108,6 +133,12 @@ impl Peer {
             )
         })
     }
+}
+
+/// An option that names a file of the project, from the root; others as they are.
+fn rooted(option: &str) -> PathBuf {
+    let path = root().join(option);
+    if path.is_file() { path } else { option.into() }
 }
 
 fn bench(name: &str) -> [&str; 6] {
@@ -251,6 +282,26 @@ mod tests {
         for bench in &BENCHES {
             assert_eq!(bench.commands(false).unwrap().len(), 1, "{}", bench.name);
         }
+    }
+
+    #[test]
+    fn unknown_benches_are_refused() {
+        let refused = run(&["offgird".to_owned()]).unwrap_err();
+        assert!(
+            refused.contains("offgird") && refused.contains("offgrid"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn options_name_files_that_exist() {
+        let options = BENCHES.iter().flat_map(|bench| bench.options);
+        let files = options.filter(|option| option.contains('/'));
+        assert!(
+            files
+                .map(|file| rooted(file))
+                .all(|path| path.is_absolute())
+        );
     }
 
     #[test]
