@@ -9,14 +9,23 @@
 //! profiles (11 pixels of one axis; as if all evaluations had the count found) per window, and the share of the peer's positions that the fit
 //! from proposals shares to 1e-3 px.
 //!
-//! `-- --test` runs one round on few windows.
+//! Multiply-adds count the inner loops of an evaluation: profiles, residual, gradient, inner products
+//! and factor.
+//!
+//! `-- --test` runs one round on few windows. `-- --count rules 2` fits the windows of one arrangement
+//! and noise level once, alone, for a counter of instructions:
+//!
+//! ```text
+//! valgrind --tool=callgrind --toggle-collect='derefnet_core::locate::Locator::locate*' \
+//!     target/release/deps/locate-<hash> --count rules 2
+//! ```
 
 use std::time::Instant;
 
-use derefnet::Result;
 use derefnet::dataset::Split;
 use derefnet::rng::Rng;
-use derefnet::scene::{SceneConfig, generate};
+use derefnet::scene::{Arrangement as Arranged, SceneConfig, generate};
+use derefnet::{Error, Result};
 use derefnet_benches::{SEED, median};
 use derefnet_core::locate::{
     Arrangement, LocateConfig, Located, Locator, Noise, Prior, Proposal, WINDOW_LEN, Workspace,
@@ -40,6 +49,12 @@ struct Case {
 }
 
 fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, arrangement, noise] = &words[..]
+        && first == "--count"
+    {
+        return count(arrangement, noise);
+    }
     let quick = std::env::args().any(|arg| arg == "--test");
     let (rounds, trajectories) = if quick {
         (1, 4)
@@ -48,14 +63,66 @@ fn main() -> Result<()> {
     };
     println!("locate: {trajectories} windows of 2 to 4 targets, one thread");
     for noise in NOISES {
-        let cases: Vec<Case> = (0..trajectories).map(|index| case(noise, index)).collect();
+        let cases: Vec<Case> = (0..trajectories)
+            .map(|index| case(Arranged::Rules, noise, index))
+            .collect();
         measure(noise, &cases, rounds)?;
     }
     Ok(())
 }
 
-fn case(noise: f64, index: u64) -> Case {
+/// Fits every window of one kind once and says how many there were.
+fn count(arrangement: &str, noise: &str) -> Result<()> {
+    let arranged = match arrangement {
+        "rules" => Arranged::Rules,
+        "free" => Arranged::Free,
+        _ => {
+            return Err(Error::usage(format!(
+                "{arrangement}, expected rules or free"
+            )));
+        }
+    };
+    let sigma: f64 = noise
+        .parse()
+        .map_err(|_| Error::usage(format!("{noise}, expected a number of counts")))?;
+    let fail = |error: derefnet_core::Error| Error::usage(error.to_string());
+    let locator = Locator::new(LocateConfig::SEQ_CSIST).map_err(fail)?;
+    let mut workspace = Workspace::new();
+    let (mut evaluations, mut operations) = (0, 0.0);
+    for index in 0..TRAJECTORIES {
+        let case = case(arranged, sigma, index);
+        let found = locator
+            .locate(&mut workspace, &case.frames, None, &[])
+            .map_err(fail)?;
+        evaluations += found.evaluations;
+        operations += multiply_adds(&found);
+    }
+    let windows = TRAJECTORIES as f64;
+    println!(
+        "{TRAJECTORIES} windows, {arrangement}, σ = {sigma}: {:.1} evaluations, {:.2} M multiply-adds each",
+        f64::from(evaluations) / windows,
+        1e-6 * operations / windows
+    );
+    Ok(())
+}
+
+/// Multiply-adds of the inner loops of all evaluations of `found`, as if all had the count found and
+/// no velocities of their own.
+fn multiply_adds(found: &Located) -> f64 {
+    let sources = found.targets.len() as f64;
+    let (pixels, side, frames) = (FRAME_LEN as f64, FRAME_SIDE as f64, WINDOW as f64);
+    let profiles = 2.0 * sources * (side + 1.0) * 12.0;
+    let residual = sources * (pixels + side);
+    let gradient = sources * (2.0 * pixels + 3.0 * side);
+    let products = 0.5 * sources * (sources + 1.0) * (8.0 * side + 27.0);
+    let order = 5.0 + 3.0 * sources;
+    let solve = order * order * order / 6.0 + order * order;
+    f64::from(found.evaluations) * (frames * (profiles + residual + gradient + products) + solve)
+}
+
+fn case(arrangement: Arranged, noise: f64, index: u64) -> Case {
     let scene = SceneConfig {
+        arrangement,
         noise: [noise; 2],
         ..SceneConfig::default()
     };
@@ -102,7 +169,7 @@ fn measure(noise: f64, cases: &[Case], rounds: usize) -> Result<()> {
         },
         ..config
     };
-    let fail = |error: derefnet_core::Error| derefnet::Error::usage(error.to_string());
+    let fail = |error: derefnet_core::Error| Error::usage(error.to_string());
     let alone = Locator::new(config).map_err(fail)?;
     let proposed = Locator::new(plain).map_err(fail)?;
     let mut workspace = Workspace::new();
