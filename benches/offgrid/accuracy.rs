@@ -13,7 +13,7 @@ use derefnet::scene::{Arrangement, SceneConfig, generate};
 use derefnet_benches::SEED;
 use derefnet_core::locate::LocateConfig;
 
-use super::measure::{Bench, Case, Row, percent};
+use super::measure::{Bench, Case, Row, SHOWN, percent};
 
 /// Standard deviations of the noise, counts.
 const NOISE: [f64; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
@@ -131,8 +131,8 @@ fn line(noise: f64, name: &str, report: &Report, inside: &str) {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn draw(bench: &Bench, all: &[Row], path: &Path) -> Result<()> {
-    let shown = all.iter().filter(|row| row.method == bench.shown());
+pub fn draw(all: &[Row], path: &Path) -> Result<()> {
+    let shown = all.iter().filter(|row| row.method == SHOWN);
     let lines: Vec<_> = shown
         .filter_map(|row| {
             let rows = &row.verdict.calibration.rows;
@@ -143,6 +143,6 @@ pub fn draw(bench: &Bench, all: &[Row], path: &Path) -> Result<()> {
     draw_calibration(
         path,
         &lines,
-        &format!("Truths inside, rules, {}", bench.shown().name()),
+        &format!("Truths inside, rules, {}", SHOWN.name()),
     )
 }

@@ -6,7 +6,7 @@ use derefnet::Result;
 use derefnet::eval::efficiency::EfficiencyRow;
 use derefnet::plot::reports::draw_efficiency;
 
-use super::measure::{Bench, Row};
+use super::measure::{Row, SHOWN};
 
 /// Prints RMSE over the bound by noise, method and number of targets.
 pub fn print(all: &[Row]) {
@@ -44,12 +44,8 @@ fn ratio(rows: &[EfficiencyRow], targets: usize) -> String {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn draw(bench: &Bench, all: &[Row], path: &Path) -> Result<()> {
-    let shown = all.iter().filter(|row| row.method == bench.shown());
+pub fn draw(all: &[Row], path: &Path) -> Result<()> {
+    let shown = all.iter().filter(|row| row.method == SHOWN);
     let rows: Vec<_> = shown.flat_map(of).copied().collect();
-    draw_efficiency(
-        path,
-        &rows,
-        &format!("Errors, free, {}", bench.shown().name()),
-    )
+    draw_efficiency(path, &rows, &format!("Errors, free, {}", SHOWN.name()))
 }

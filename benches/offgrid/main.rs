@@ -1,8 +1,8 @@
 //! Localisation between the cells: how good, how near the bound, how robust. Markdown tables over
 //! the test split.
 //!
-//! Methods: the offset head alone, the fit of point sources alone, the fit with the head's claims as
-//! prior, and the fit started from the head's claims, which is what ships.
+//! Methods: the offset head alone, the fit of point sources alone, which is what ships, the fit with
+//! the head's claims as prior, and the fit started from the head's claims.
 //!
 //! - `accuracy`: CSO-mAP, APs, count accuracy, RMSE and truths inside the 95 % ellipse, by
 //!   arrangement and noise, beside what an efficient estimator would reach that knows nothing about
@@ -136,19 +136,19 @@ fn tables(args: &Args, bench: &Bench, trajectories: u64) -> Result<usize> {
         if shared {
             efficiency::print(&rows);
         }
-        draw(args, bench, setting, &rows)?;
+        draw(args, setting, &rows)?;
         all.extend(rows);
     }
     Ok(all.iter().map(|row| row.verdict.not_finite).sum())
 }
 
-fn draw(args: &Args, bench: &Bench, setting: Setting, rows: &[Row]) -> Result<()> {
+fn draw(args: &Args, setting: Setting, rows: &[Row]) -> Result<()> {
     let Some(folder) = &args.out else {
         return Ok(());
     };
     match setting {
-        Setting::Rules => accuracy::draw(bench, rows, &folder.join("calibration.png")),
-        Setting::Free => efficiency::draw(bench, rows, &folder.join("efficiency.png")),
+        Setting::Rules => accuracy::draw(rows, &folder.join("calibration.png")),
+        Setting::Free => efficiency::draw(rows, &folder.join("efficiency.png")),
         Setting::Many => Ok(()),
     }
 }

@@ -46,6 +46,9 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
+/// The method of the figures: what ships.
+pub const SHOWN: Method = Method::Fit;
+
 impl<'a> Bench<'a> {
     /// All methods that `network` can do.
     pub fn new(network: &DeRefNet, inference: &'a Inference<'a, Cpu>, quick: bool) -> Self {
@@ -56,11 +59,6 @@ impl<'a> Bench<'a> {
             methods: Method::ALL.into_iter().filter(possible).collect(),
             quick,
         }
-    }
-
-    /// The method of the figures: the last, which ships where there is a head.
-    pub fn shown(&self) -> Method {
-        self.methods.last().copied().unwrap_or(Method::Fit)
     }
 
     /// Every method on `case`.

@@ -4,7 +4,7 @@ use derefnet::Result;
 use derefnet::dataset::Split;
 use derefnet::scene::{SceneConfig, Trajectory, generate};
 use derefnet_benches::SEED;
-use derefnet_core::locate::{LocateConfig, Prior};
+use derefnet_core::locate::LocateConfig;
 use derefnet_core::physics::PSF_SIGMA;
 
 use super::measure::{Bench, Case, Row};
@@ -14,9 +14,6 @@ use super::perturb::{Dead, Render, centre, closer, leaving};
 const NOISE: [f64; 2] = [0.0, 2.0];
 /// Arms of 0.2 px instead of 0.3 px.
 const CLOSER: f64 = 2.0 / 3.0;
-/// Counts that the free background may have: those of the table and some more.
-const BACKGROUND_SIGMA: f64 = 30.0;
-
 /// What is wrong with the scene.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
@@ -37,7 +34,7 @@ enum Fault {
 struct Trial {
     name: &'static str,
     fault: Fault,
-    /// Whether the methods are told: a free background, a mask.
+    /// Whether the fit is told: a free background, the range of the intensities, a mask.
     told: bool,
 }
 
@@ -57,23 +54,27 @@ const fn told(name: &'static str, fault: Fault) -> Trial {
     }
 }
 
-const TRIALS: [Trial; 16] = [
+const TRIALS: [Trial; 17] = [
     untold("nothing wrong", Fault::Nothing),
     untold("point response 5 % narrower", Fault::Width(0.95)),
     untold("point response 5 % wider", Fault::Width(1.05)),
-    untold("background of 5 counts", Fault::Background(5.0)),
-    told(
-        "background of 5 counts, free in the fit",
+    told("background of 5 counts", Fault::Background(5.0)),
+    untold(
+        "background of 5 counts, held at 0 in the fit",
         Fault::Background(5.0),
     ),
-    untold("background of 20 counts", Fault::Background(20.0)),
-    told(
-        "background of 20 counts, free in the fit",
-        Fault::Background(20.0),
-    ),
+    told("background of 20 counts", Fault::Background(20.0)),
     untold("intensities 150–220", Fault::Intensity([150.0, 220.0])),
+    told(
+        "intensities 150–220, as configured",
+        Fault::Intensity([150.0, 220.0]),
+    ),
     untold("intensities 250–320", Fault::Intensity([250.0, 320.0])),
     untold("intensities 100–400", Fault::Intensity([100.0, 400.0])),
+    told(
+        "intensities 100–400, as configured",
+        Fault::Intensity([100.0, 400.0]),
+    ),
     untold("arms of 0.2 px", Fault::Closer),
     untold("leaving the field", Fault::Leaving),
     untold("dead pixel at 0", Fault::Dead(0)),
@@ -174,11 +175,15 @@ impl Trial {
 
     fn config(&self) -> LocateConfig {
         let mut config = LocateConfig::SEQ_CSIST;
-        if self.told && matches!(self.fault, Fault::Background(_)) {
-            config.prior = Prior {
-                background_sigma: BACKGROUND_SIGMA,
-                ..config.prior
-            };
+        let prior = &mut config.prior;
+        match self.fault {
+            Fault::Background(_) if !self.told => prior.background_sigma = 0.0,
+            Fault::Intensity([low, high]) if self.told => {
+                prior.intensity_mean = 0.5 * (low + high);
+                // The standard deviation of a uniform range.
+                prior.intensity_sigma = (high - low) / 12_f64.sqrt();
+            }
+            _ => {}
         }
         config
     }

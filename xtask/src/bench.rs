@@ -68,7 +68,12 @@ const BENCHES: [Bench; 7] = [
     },
     Bench {
         name: "offgrid",
-        options: &["--model", "host-train/models/edge-noise.safetensors"],
+        options: &[
+            "--model",
+            "host-train/models/edge-noise.safetensors",
+            "--out",
+            "docs",
+        ],
         peer: None,
     },
 ];
@@ -135,10 +140,10 @@ impl Peer {
     }
 }
 
-/// An option that names a file of the project, from the root; others as they are.
+/// An option that names a file or folder of the project, from the root; others as they are.
 fn rooted(option: &str) -> PathBuf {
     let path = root().join(option);
-    if path.is_file() { path } else { option.into() }
+    if path.exists() { path } else { option.into() }
 }
 
 fn bench(name: &str) -> [&str; 6] {

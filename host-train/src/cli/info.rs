@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Common, output};
-use crate::model::{DeRefNet, ModelConfig, Preset, Provenance};
+use crate::model::{DeRefNet, HeadConfig, ModelConfig, Preset, Provenance};
 use crate::{Error, Result};
 
 /// Options of `info`.
@@ -85,9 +85,18 @@ fn describe(answer: &Answer) -> String {
     let Answer {
         config, provenance, ..
     } = answer;
+    let readout = if config.head.is_some() {
+        "offset head"
+    } else {
+        "grid readout"
+    };
+    let head = config.head.as_ref().map_or_else(String::new, |head| {
+        let HeadConfig { channels, blocks } = head;
+        format!(", offset head of {channels} channels and {blocks} residual blocks")
+    });
     let validation = provenance.validation.map_or_else(
         || "none recorded".to_owned(),
-        |[map, ap25]| format!("CSO-mAP {map:.2}, AP25 {ap25:.2} (grid readout, validation split)"),
+        |[map, ap25]| format!("CSO-mAP {map:.2}, AP25 {ap25:.2} ({readout}, validation split)"),
     );
     let noise = provenance.noise.map_or_else(
         || "noise as in the folder".to_owned(),
@@ -101,7 +110,7 @@ fn describe(answer: &Answer) -> String {
         },
     );
     format!(
-        "preset         {}: {} stages, {} channels, {} residual blocks\n\
+        "preset         {}: {} stages, {} channels, {} residual blocks{head}\n\
          parameters     {} ({} read at inference)\n\
          position code  {:?}, intensity scale {} counts\n\
          trained        {} steps, {} trajectories, seed {}, data {}, {noise}\n\

@@ -6,8 +6,8 @@
 //! the network's own alignment, here of positions. A ninth of the pixels of the map makes it a ninth
 //! as dear as the same blocks in the tail.
 //!
-//! Stage outputs beside the frames were tried and brought nothing (`benches/record/TRAINING.md`): so
-//! the head serves every preset alike, and a stream that wants positions alone needs no stages.
+//! It reads no stage outputs, unlike a first trial (`benches/record/TRAINING.md`): so it serves every
+//! preset alike, and a stream that wants positions alone needs no stages.
 
 use derefnet_core::locate::head::{ANSWER_LEN, CHANNELS};
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, RATIO, WINDOW};

@@ -10,8 +10,8 @@
 //! target `e(c)`, with weight `w_c = exp(-d²/2s²)`, where `d` is the distance of the cell's centre
 //! from that target and `s` is [`NEARNESS`]: near a border both cells have to know.
 //!
-//! The mixture density of DECODE (Speiser et al., Nature Methods 2021, Eq. 7–9), which leaves open
-//! which cell claims a target, learnt far more slowly (`benches/record/TRAINING.md`).
+//! The mixture density of DECODE (Speiser et al., Nature Methods 2021, Eq. 7–9) leaves open which cell
+//! claims a target; here every cell near it is told.
 
 mod cpu;
 
