@@ -35,6 +35,12 @@ use derefnet_benches::SEED;
 use accuracy::Setting;
 use measure::{Bench, Row};
 
+/// The model with an offset head that the project holds.
+const MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../host-train/models/edge-noise.safetensors"
+);
+
 /// Trajectories of the robustness tables: a fifth of the split, for they are many.
 const FEW: u64 = 150;
 
@@ -42,9 +48,9 @@ const FEW: u64 = 150;
 #[derive(Debug, clap::Parser)]
 #[command(name = "cargo bench --bench offgrid --")]
 struct Args {
-    /// Model with an offset head; without it, the shipped model.
-    #[arg(long, value_name = "F")]
-    model: Option<PathBuf>,
+    /// Model with an offset head.
+    #[arg(long, value_name = "F", default_value = MODEL)]
+    model: PathBuf,
     /// Only this table; may be given several times.
     #[arg(long, value_enum)]
     table: Vec<Table>,
@@ -100,12 +106,8 @@ fn run(args: &Args) -> Result<usize> {
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
-    let network = match &args.model {
-        Some(path) => DeRefNet::load(path)?.0,
-        None => DeRefNet::shipped()?.0,
-    };
-    let name = args.model.as_ref().map(|path| path.display().to_string());
-    let name = name.unwrap_or_else(|| "shipped model".to_owned());
+    let network = DeRefNet::load(&args.model)?.0;
+    let name = args.model.file_name().unwrap_or_default().display();
     let split = args.trajectories(Split::Test.trajectories());
     println!("offgrid: {name}, test split, seed {SEED}, {split} trajectories");
     if network.config.head.is_none() {

@@ -172,12 +172,11 @@ impl Record {
         let rustc = output(command("rustc", &["--version"]))?;
         let commit = output(command("git", &["rev-parse", "--short", "HEAD"]));
         let machine = format!(
-            "cpu: {cpu}\ncores: {cores}\nos: {}-{}\nrustc: {}\ncommit: {}\nload before: {}\n",
+            "cpu: {cpu}\ncores: {cores}\nos: {}-{}\nrustc: {}\ncommit: {}\n",
             std::env::consts::ARCH,
             std::env::consts::OS,
             rustc.trim(),
             commit.as_deref().unwrap_or("unknown").trim(),
-            load(),
         );
         Ok(Self {
             folder,
@@ -188,7 +187,7 @@ impl Record {
 
     /// Runs `commands` one after the other and keeps what they print; whether all succeeded.
     fn keep(&self, name: &str, commands: Vec<Command>) -> Result<bool, String> {
-        let mut text = self.machine.clone();
+        let mut text = format!("{}load before: {}\n", self.machine, load());
         let mut good = true;
         for command in commands {
             text.push('\n');

@@ -31,7 +31,7 @@ Usage: cargo xtask COMMAND
 
   check [--skip NAME]... [--list]   what needs no installing: formatting, lints, rules, docs
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
-  bench [--peer]                    benchmarks; records go to benches/record/<machine>/
+  bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
 --skip takes the name of a step or of its group; --list prints both.";

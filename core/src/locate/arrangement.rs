@@ -4,14 +4,16 @@
 //! and 3), or they form a cluster without order. Both are Gaussian beliefs about the differences of
 //! positions: `p_k ~ N(r + o_k, s²)` per axis with the reference point `r` anywhere, which integrates
 //! to the penalty `Σ |e_k - ē|² / 2s²` of `e_k = p_k - o_k` about their mean. On the cross the `o_k`
-//! are the ends of its arms and `s` is small, in the cluster they are zero and `s` is its width.
+//! are the ends of its arms and `s` is small, in the cluster they are zero and `s` is its width; besides,
+//! a cluster's sources keep their distance, softly.
 
 use super::MAX_SOURCES;
+use super::config::{Domain, check};
 use super::count::LOG_TURN;
 use super::model::{Source, State};
 use super::normal::Normal;
 use super::packed::add_at;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::physics::FRAME_LEN;
 
 /// How sources of a window lie about each other, as far as it is known beforehand.
@@ -49,31 +51,26 @@ impl Arrangement {
 
     /// Refuses what has no meaning, naming the first such field.
     pub(super) fn validate(&self) -> Result<()> {
-        let domains = [
-            ("cross share", self.cross_share, 0.0, 1.0, "0 to 1"),
-            ("axial arm", self.axial, 0.0, 5.0, "0 to 5 pixels"),
-            ("diagonal arm", self.diagonal, 0.0, 5.0, "0 to 5 pixels"),
-            (
+        let field = Domain::new;
+        check(&[
+            field("cross share", self.cross_share, [0.0, 1.0], "0 to 1"),
+            field("axial arm", self.axial, [0.0, 5.0], "0 to 5 pixels"),
+            field("diagonal arm", self.diagonal, [0.0, 5.0], "0 to 5 pixels"),
+            field(
                 "arm tolerance",
                 self.tolerance,
-                1e-6,
-                5.0,
+                [1e-6, 5.0],
                 "1e-6 to 5 pixels",
             ),
-            ("spread", self.spread, 0.0, 1e6, "0 to 1e6 pixels"),
-            ("separation", self.separation, 0.0, 5.0, "0 to 5 pixels"),
-            ("softness", self.softness, 1e-3, 1e6, "0.001 to 1e6 pixels"),
-        ];
-        let bad = domains
-            .into_iter()
-            .find(|&(_, value, low, high, _)| !(low..=high).contains(&value));
-        bad.map_or(Ok(()), |(what, got, _, _, expected)| {
-            Err(Error::Domain {
-                what,
-                expected,
-                got,
-            })
-        })
+            field("spread", self.spread, [0.0, 1e6], "0 to 1e6 pixels"),
+            field("separation", self.separation, [0.0, 5.0], "0 to 5 pixels"),
+            field(
+                "softness",
+                self.softness,
+                [1e-3, 1e6],
+                "0.001 to 1e6 pixels",
+            ),
+        ])
     }
 
     /// Logarithm of the prior density at its peak of `count` positions in `formation`, by the
@@ -82,7 +79,9 @@ impl Arrangement {
         let sources = count as f64;
         let uniform = -libm::log(FRAME_LEN as f64);
         let (share, sigma) = match formation {
-            Formation::CLUSTER => (1.0 - self.cross_share, self.spread),
+            // One source makes no cross.
+            Formation::CLUSTER if count < 2 => (1.0, self.spread),
+            Formation::CLUSTER => (self.cluster_share(count), self.spread),
             cross => (self.cross_share * cross.share(), self.tolerance),
         };
         let relative = if sigma > 0.0 && count > 1 {
@@ -92,6 +91,19 @@ impl Arrangement {
             sources * uniform
         };
         relative + libm::log(share)
+    }
+
+    /// Share of clusters, over the share of the density that the separation leaves of it: that of
+    /// pairs so close is removed once per pair, the softness counting half.
+    fn cluster_share(&self, count: usize) -> f64 {
+        let pairs = (count * (count - 1) / 2) as f64;
+        let apart = (self.separation - self.softness) / (2.0 * self.spread);
+        let removed = if self.spread > 0.0 && apart > 0.0 {
+            pairs * apart * apart
+        } else {
+            0.0
+        };
+        (1.0 - self.cross_share) * libm::exp(removed)
     }
 
     /// Adds the penalty of the arrangement that `state` supposes.
@@ -119,8 +131,13 @@ impl Arrangement {
                 let (dx, dy) = (x - u, y - v);
                 let distance = libm::sqrt(dx * dx + dy * dy);
                 let miss = self.separation - distance;
-                if miss > 0.0 && distance > 0.0 {
-                    let along = [dx / distance, dy / distance];
+                if miss > 0.0 {
+                    // Sources in one place part along rows.
+                    let along = if distance > 0.0 {
+                        [dx / distance, dy / distance]
+                    } else {
+                        [1.0, 0.0]
+                    };
                     normal.cost += 0.5 * precision * miss * miss;
                     push_apart(state, [k, l], along, precision, miss, normal);
                 }

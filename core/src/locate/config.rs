@@ -18,7 +18,7 @@ pub struct Prior {
     /// the motion uniform.
     pub acceleration_sigma: f64,
     /// Standard deviation per axis of each source's own velocity on top of the common one, pixels per
-    /// frame; 0 for none. Applies to up to 4 sources.
+    /// frame; 0 for none. Applies to up to 4 sources without order.
     pub drift_sigma: f64,
     /// Mean of the constant background, counts.
     pub background_mean: f64,
@@ -40,7 +40,7 @@ impl Prior {
         intensity_sigma: 8.66,
         velocity_sigma: 0.05,
         acceleration_sigma: 0.003,
-        drift_sigma: 0.001,
+        drift_sigma: 0.0015,
         background_mean: 0.0,
         background_sigma: 100.0,
         arrangement: Arrangement {
@@ -74,7 +74,7 @@ pub struct LocateConfig {
     pub prior: Prior,
     /// Noise of a pixel.
     pub noise: Noise,
-    /// Fewest and most targets; within 1..=8.
+    /// Fewest and most targets that are sought, within 1..=8; a window may still hold none.
     pub counts: [usize; 2],
     /// Counts whose total flux is this much less likely than the best one's are not tried, in units
     /// of the log posterior.
@@ -108,116 +108,122 @@ impl LocateConfig {
 
     /// Refuses what has no meaning, naming the first such field.
     pub(super) fn validate(&self) -> Result<()> {
-        let prior = &self.prior;
-        let [fewest, most] = self.counts;
+        check(&self.domains())?;
+        check(&self.prior.domains())?;
+        self.prior.arrangement.validate()
+    }
+
+    fn domains(&self) -> [Domain; 10] {
+        let [fewest, most] = self.counts.map(|count| count as f64);
         let known = match self.noise {
             Noise::Known(sigma) => sigma,
             Noise::Estimated => 0.0,
         };
-        let sigmas = "0 to 1e6";
-        let domains = [
-            (
+        let (side, infinite) = (FRAME_SIDE as f64, f64::INFINITY);
+        let [coarse, fine] = [self.coarse_evaluations, self.fine_evaluations].map(f64::from);
+        let field = Domain::new;
+        [
+            field(
                 "frame side",
                 self.optics.side() as f64,
-                FRAME_SIDE as f64,
-                FRAME_SIDE as f64,
+                [side; 2],
                 "11 pixels",
             ),
-            (
+            field(
                 "psf sigma",
                 self.optics.sigma(),
-                0.05,
-                5.0,
+                [0.05, 5.0],
                 "0.05 to 5 pixels",
             ),
-            (
-                "intensity mean",
-                prior.intensity_mean,
-                -1e6,
-                1e6,
-                "-1e6 to 1e6 counts",
-            ),
-            (
-                "intensity sigma",
-                prior.intensity_sigma,
-                1e-6,
-                1e9,
-                "1e-6 to 1e9 counts",
-            ),
-            ("velocity sigma", prior.velocity_sigma, 0.0, 1e6, sigmas),
-            (
-                "acceleration sigma",
-                prior.acceleration_sigma,
-                0.0,
-                1e6,
-                sigmas,
-            ),
-            ("drift sigma", prior.drift_sigma, 0.0, 1e6, sigmas),
-            (
-                "background mean",
-                prior.background_mean,
-                -1e6,
-                1e6,
-                "-1e6 to 1e6 counts",
-            ),
-            ("background sigma", prior.background_sigma, 0.0, 1e6, sigmas),
-            ("noise sigma", known, 0.0, 1e6, sigmas),
-            (
+            field("noise sigma", known, [0.0, 1e6], "0 to 1e6"),
+            field(
                 "fewest targets",
-                fewest as f64,
-                1.0,
-                most as f64,
+                fewest,
+                [1.0, most],
                 "1 to the most targets",
             ),
-            (
-                "most targets",
-                most as f64,
-                1.0,
-                MAX_SOURCES as f64,
-                "1 to 8",
-            ),
-            (
+            field("most targets", most, [1.0, MAX_SOURCES as f64], "1 to 8"),
+            field(
                 "flux margin",
                 self.flux_margin,
-                0.0,
-                f64::INFINITY,
+                [0.0, infinite],
                 "0 or more",
             ),
-            (
-                "coarse evaluations",
-                f64::from(self.coarse_evaluations),
-                1.0,
-                1e4,
-                "1 to 10000",
-            ),
-            (
-                "fine evaluations",
-                f64::from(self.fine_evaluations),
-                1.0,
-                1e4,
-                "1 to 10000",
-            ),
-            ("tolerance", self.tolerance, 0.0, f64::MAX, "0 or more"),
-            (
+            field("coarse evaluations", coarse, [1.0, 1e4], "1 to 10000"),
+            field("fine evaluations", fine, [1.0, 1e4], "1 to 10000"),
+            field("tolerance", self.tolerance, [0.0, f64::MAX], "0 or more"),
+            field(
                 "bending length",
                 self.bending_length,
-                1e-3,
-                f64::INFINITY,
+                [1e-3, infinite],
                 "0.001 pixels or more",
             ),
-        ];
-        let bad = domains
-            .into_iter()
-            .find(|&(_, value, low, high, _)| !(low..=high).contains(&value));
-        bad.map_or_else(
-            || prior.arrangement.validate(),
-            |(what, got, _, _, expected)| {
-                Err(Error::Domain {
-                    what,
-                    expected,
-                    got,
-                })
-            },
-        )
+        ]
     }
+}
+
+impl Prior {
+    fn domains(&self) -> [Domain; 7] {
+        let (counts, deviation) = ([-1e6, 1e6], [0.0, 1e6]);
+        let (in_counts, sigmas) = ("-1e6 to 1e6 counts", "0 to 1e6");
+        let field = Domain::new;
+        [
+            field("intensity mean", self.intensity_mean, counts, in_counts),
+            field(
+                "intensity sigma",
+                self.intensity_sigma,
+                [1e-6, 1e9],
+                "1e-6 to 1e9 counts",
+            ),
+            field("velocity sigma", self.velocity_sigma, deviation, sigmas),
+            field(
+                "acceleration sigma",
+                self.acceleration_sigma,
+                deviation,
+                sigmas,
+            ),
+            field("drift sigma", self.drift_sigma, deviation, sigmas),
+            field("background mean", self.background_mean, counts, in_counts),
+            field("background sigma", self.background_sigma, deviation, sigmas),
+        ]
+    }
+}
+
+/// A field with what it may be.
+pub(super) struct Domain {
+    what: &'static str,
+    value: f64,
+    range: [f64; 2],
+    expected: &'static str,
+}
+
+impl Domain {
+    pub(super) const fn new(
+        what: &'static str,
+        value: f64,
+        range: [f64; 2],
+        expected: &'static str,
+    ) -> Self {
+        Self {
+            what,
+            value,
+            range,
+            expected,
+        }
+    }
+}
+
+/// Names the first field that is out of its range or no number.
+pub(super) fn check(domains: &[Domain]) -> Result<()> {
+    let bad = domains.iter().find(|domain| {
+        let [low, high] = domain.range;
+        !(low..=high).contains(&domain.value)
+    });
+    bad.map_or(Ok(()), |domain| {
+        Err(Error::Domain {
+            what: domain.what,
+            expected: domain.expected,
+            got: domain.value,
+        })
+    })
 }

@@ -61,13 +61,13 @@ pub(super) fn flux_costs(problem: &Problem, blob: &Blob) -> [f64; MAX_SOURCES + 
     let prior = &problem.prior;
     let pixels = FRAME_LEN as f64;
     let noise = problem.variance * pixels / WINDOW as f64;
-    // A free background is known about as well as the mean of half a window's pixels.
-    let known = problem.variance / (0.5 * pixels * WINDOW as f64);
+    let known = problem.variance / blob.dark;
     let free = prior.background_sigma * prior.background_sigma;
     let background = pixels * pixels * if free < known { free } else { known };
     let filled = blob.doubt * blob.doubt;
+    let seen = problem.seen(blob.centre);
     core::array::from_fn(|count| {
-        let sources = count as f64;
+        let sources = seen * count as f64;
         let miss = blob.flux - sources * prior.intensity_mean;
         let spread = sources * prior.intensity_sigma * prior.intensity_sigma;
         0.5 * miss * miss / (spread + noise + background + filled)

@@ -6,6 +6,8 @@ use super::packed::{Packed, Vector, at};
 
 /// First damping, as a share of the diagonal.
 const DAMPING: f64 = 1e-3;
+/// Damping that never falls lower can always grow again.
+const LEAST_DAMPING: f64 = 1e-15;
 /// A descent that needs more damping than this has stalled.
 const MOST_DAMPING: f64 = 1e9;
 /// Growth of the damping where the damped curvature is not positive definite.
@@ -76,7 +78,7 @@ impl Descent {
             problem.evaluate(&next, &mut self.scratch, trial);
             fit.evaluations += 1;
             if trial.cost < fit.cost {
-                damping *= relax((fit.cost - trial.cost) / gain);
+                damping = (damping * relax((fit.cost - trial.cost) / gain)).max(LEAST_DAMPING);
                 growth = 2.0;
                 (fit.state, fit.cost) = (next, trial.cost);
                 core::mem::swap(&mut present, &mut trial);

@@ -134,7 +134,7 @@ pub struct Located {
     pub noise: f64,
     /// Posterior share of each count from 0 to 8 among those tried.
     pub count_shares: [f64; MAX_SOURCES + 1],
-    /// Descents begun.
+    /// Starting points tried.
     pub starts: u32,
     /// Evaluations of the model in all descents.
     pub evaluations: u32,
@@ -203,7 +203,8 @@ impl Locator {
     /// out, dead or saturated ones, with `true`: 121 flags for all frames alike or 605, each frame's
     /// own; what an excluded pixel holds does not matter. `proposals`, at most 8, say where sources
     /// might be: their number and its neighbours are then the counts tried. Proposals with
-    /// precisions say themselves how the sources lie: no cross is sought. Without proposals every
+    /// precisions say themselves how the sources lie: no cross is sought, and their own number has no
+    /// start but them. Without proposals every
     /// count is tried that total flux does not rule out, from starts of its own. The result depends
     /// on nothing else, in particular not on the content of `workspace`.
     ///
@@ -222,16 +223,16 @@ impl Locator {
         input::check_window(frames, excluded)?;
         input::check_proposals(proposals)?;
         let window = Window { frames, excluded };
-        let (background, variance) = dark_level(&window, &self.config);
+        let dark = dark_level(&window, &self.config);
         let mut problem = Problem {
             window,
             table: &self.table,
             scale: core::f64::consts::FRAC_1_SQRT_2 / self.config.optics.sigma(),
-            variance,
+            variance: dark.variance,
             prior: self.config.prior,
             bending_length: self.config.bending_length,
         };
-        let blob = Blob::measure(&problem, background);
+        let blob = Blob::measure(&problem, dark);
         let mut search = Search::new(&self.config, &blob, workspace);
         search.run(&problem, proposals);
         if self.config.noise == Noise::Estimated {

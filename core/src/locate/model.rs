@@ -272,6 +272,16 @@ impl Problem<'_> {
         self.add_priors(state, normal);
     }
 
+    /// Share of a source's light at `[x, y]` that falls on the pixels.
+    pub(super) fn seen(&self, place: [f64; 2]) -> f64 {
+        let shares = place.map(|u| {
+            let mut profile = Profile::ZERO;
+            profile.fill(self.table, u, self.scale);
+            profile.value.iter().fold(0.0, |sum, value| sum + value)
+        });
+        shares[0] * shares[1]
+    }
+
     /// Sum over the frames of what `state` leaves unexplained, counts.
     pub(super) fn leftover(&self, state: &State, scratch: &mut Scratch) -> [f64; FRAME_LEN] {
         let mut sums = [0.0; FRAME_LEN];

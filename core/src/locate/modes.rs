@@ -168,7 +168,7 @@ impl Modes {
         let best = self.best()?;
         let (&[x, y, intensity, ..], _) = best.sources().nth(k)?;
         let (mut whole, mut spread, mut chance) = (0.0, [0.0; 4], 0.0);
-        for mode in &self.0 {
+        for mode in self.0.iter().filter(|mode| mode.weight > 0.0) {
             let Some((&[u, v, bright, ..], &[xx, xy, yy, ii])) = mode.nearest(x, y) else {
                 continue;
             };

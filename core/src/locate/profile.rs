@@ -8,7 +8,7 @@ use crate::physics::FRAME_SIDE;
 
 /// Nodes per unit of `z`.
 const DENSITY: f64 = 8.0;
-/// Table nodes, for `z` in `0..=REACH`.
+/// Table nodes, for `z` from 0 to `(NODES - 1) / DENSITY`.
 const NODES: usize = 36;
 /// Terms of the series of the slope.
 const TERMS: usize = 7;
@@ -20,7 +20,7 @@ struct Node {
     slope: [f64; TERMS],
 }
 
-/// erf and its derivative between `-REACH` and `REACH`.
+/// erf and its derivative within the reach of the table.
 #[derive(Clone, Debug)]
 pub(super) struct ErfTable([Node; NODES]);
 

@@ -1,6 +1,7 @@
-//! Starting points without a network: moments of the blob and fixed shapes scaled to them.
+//! Starting points without a network: moments of the blob, fixed shapes scaled to them, and crosses.
 
 use super::arrangement::Formation;
+use super::dark::Dark;
 use super::model::{Anchor, Problem, State, TIMES, Window};
 use crate::physics::{FRAME_LEN, FRAME_SIDE};
 
@@ -22,6 +23,9 @@ pub(super) struct Blob {
     pub(super) flux: f64,
     /// Deviation of the flux through pixels that had to be filled from their neighbours.
     pub(super) doubt: f64,
+    /// Constant background, counts, and the number of dark pixels that say so.
+    background: f64,
+    pub(super) dark: f64,
     /// In the middle frame, pixels.
     pub(super) centre: [f64; 2],
     /// Pixels per frame.
@@ -137,7 +141,8 @@ impl Moments {
     }
 }
 
-/// Where the mean frame of a window is brightest; any constant background is the same.
+/// Where the mean frame of a window is brightest; a constant background changes nothing unless whole
+/// neighbourhoods are excluded.
 pub(super) fn brightest_place(window: &Window) -> [f64; 2] {
     let lit = Lit {
         window: *window,
@@ -162,11 +167,11 @@ pub(super) fn brightest(mean: &[f64; FRAME_LEN]) -> [f64; 2] {
 }
 
 impl Blob {
-    /// Measures a window whose background is `background`.
-    pub(super) fn measure(problem: &Problem, background: f64) -> Self {
+    /// Measures a window whose dark pixels say `dark`.
+    pub(super) fn measure(problem: &Problem, dark: Dark) -> Self {
         let lit = Lit {
             window: problem.window,
-            background,
+            background: dark.background,
         };
         let mean = lit.mean();
         let mut centre = brightest(&mean);
@@ -184,6 +189,8 @@ impl Blob {
         Self {
             flux,
             doubt: FILL_ERROR * lit.filled(),
+            background: dark.background,
+            dark: dark.pixels,
             centre,
             velocity: velocity(&frames),
             axes: principal_axes(&frames, width(problem.scale)),
@@ -221,9 +228,13 @@ impl Blob {
         state
     }
 
-    /// No sources, moving as the blob does.
+    /// No sources, moving as the blob does, over its background.
     pub(super) fn empty(&self, problem: &Problem) -> State {
         let mut state = State::new(&problem.prior);
+        if problem.prior.background_sigma > 0.0 {
+            let [background, ..] = &mut state.globals;
+            *background = self.background;
+        }
         if problem.prior.velocity_sigma > 0.0 {
             let [vx, vy] = self.velocity;
             let [_, x, y, ..] = &mut state.globals;

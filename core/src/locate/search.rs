@@ -6,7 +6,7 @@ use super::dark::ROUNDING;
 use super::fit::Effort;
 use super::model::{Anchor, Problem, State};
 use super::propose::{Blob, Shape, brightest};
-use super::{LocateConfig, Located, MAX_SOURCES, Proposal, Workspace};
+use super::{LocateConfig, Located, MAX_SOURCES, Prior, Proposal, Workspace};
 
 /// Starts of one count that are kept after short descents.
 const KEPT: usize = 4;
@@ -98,7 +98,8 @@ impl<'a> Search<'a> {
             (_, found) = self.finish(problem, &start, effort);
         }
         let beside = cross.is_some_and(|(_, evidence)| found + CLEAR < evidence);
-        if !beside && (proposals.is_empty() || count != proposals.len()) {
+        let held = believed && count == proposals.len();
+        if !(beside || held) {
             self.try_shapes(problem, count);
         }
     }
@@ -165,7 +166,7 @@ impl<'a> Search<'a> {
             return;
         };
         descent.settle(problem, &best);
-        let freedom = freedom(descent.present.pixels, &best);
+        let freedom = freedom(descent.present.pixels, &best, &problem.prior);
         let residual = descent.present.squares / freedom;
         let variance = if residual > ROUNDING {
             residual
@@ -193,7 +194,7 @@ impl<'a> Search<'a> {
         let converged = best.is_some_and(|mode| mode.converged);
         let singular = !descent.settle(problem, &state);
         let [background, vx, vy, ax, ay] = state.globals;
-        let scatter = problem.variance * freedom(descent.present.pixels, &state);
+        let scatter = problem.variance * freedom(descent.present.pixels, &state, &problem.prior);
         Located {
             targets: modes.targets(),
             reduced_chi2: descent.present.squares / scatter,
@@ -288,8 +289,18 @@ impl Ranked {
     }
 }
 
-/// Degrees of freedom, at least one: what priors hold tightly, as own velocities, takes none.
-fn freedom(pixels: f64, state: &State) -> f64 {
-    let parameters = 2.0 + 3.0 * state.count as f64;
-    (pixels - parameters).max(1.0)
+/// Degrees of freedom, at least one: what priors hold tightly, as own velocities or the arms of a cross,
+/// takes none.
+fn freedom(pixels: f64, state: &State, prior: &Prior) -> f64 {
+    let sources = state.count as f64;
+    let places = match state.formation {
+        Formation::CLUSTER => 3.0 * sources,
+        _ => 2.0 + sources,
+    };
+    let background = if prior.background_sigma > 0.0 {
+        1.0
+    } else {
+        0.0
+    };
+    (pixels - 2.0 - background - places).max(1.0)
 }

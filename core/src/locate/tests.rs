@@ -158,6 +158,7 @@ fn the_gradient_is_that_of_the_cost() {
 fn beliefs_about_an_arrangement_have_their_curvature() {
     let counts = window(&places(4), 0.0);
     with_problem(config(), &counts, Some(&[true; FRAME_LEN]), |problem| {
+        close_pair_is_pushed_apart(problem);
         for formation in Formation::crosses(4).chain([Formation::CLUSTER]) {
             let mut state = state(4);
             state.formation = formation;
@@ -176,6 +177,79 @@ fn beliefs_about_an_arrangement_have_their_curvature() {
             }
         }
     });
+}
+
+/// `p u uᵀ` along the line between two sources closer than the separation, beside what the cluster
+/// itself adds; and the whole penalty where they coincide.
+fn close_pair_is_pushed_apart(problem: &Problem) {
+    let pair = |gap: f64| {
+        let mut pair = State::new(&problem.prior);
+        pair.push([5.0, 5.0, 235.0], Anchor::default());
+        pair.push([5.0, 5.0 + gap, 235.0], Anchor::default());
+        pair
+    };
+    let (near, far) = (
+        evaluated(problem, &pair(0.2)),
+        evaluated(problem, &pair(0.43)),
+    );
+    let Arrangement {
+        separation,
+        softness,
+        ..
+    } = problem.prior.arrangement;
+    let precision = softness.powi(-2);
+    let [first, second] = [0, 1].map(|k| pair(0.2).layout().first(k) + 1);
+    let added = |i, j| near.matrix.get(i, j) - far.matrix.get(i, j);
+    assert!(close(added(first, first), precision, 1e-9));
+    assert!(close(added(second, first), -precision, 1e-9));
+    assert!(added(first - 1, first - 1).abs() < 1e-9);
+    let whole = 0.5 * precision * separation * separation;
+    let together = evaluated(problem, &pair(0.0)).cost;
+    assert!(together > 0.99 * whole, "{together} {whole}");
+}
+
+/// One source makes no cross, whatever share crosses have.
+#[test]
+fn single_sources_need_no_cross() {
+    let counts = rounded(window(&places(1), 0.0));
+    for cross_share in [0.0, 0.9, 1.0] {
+        let mut config = config();
+        config.prior.arrangement.cross_share = cross_share;
+        let peak = config.prior.arrangement.log_peak(Formation::CLUSTER, 1);
+        assert!((peak.exp() * FRAME_LEN as f64 - 1.0).abs() < 1e-12);
+        let locator = Locator::new(config).unwrap();
+        let found = locator.locate(&mut Workspace::new(), &counts, None, &[]);
+        let found = found.unwrap();
+        assert_eq!(found.targets.len(), 1, "{cross_share}");
+        assert!(found.count_shares[1] > 0.99);
+    }
+}
+
+/// With hardly a dark pixel left, or half of the light beside the frame, counts stay right.
+#[test]
+fn counts_survive_masks_and_borders() {
+    let locator = Locator::new(LocateConfig::SEQ_CSIST).unwrap();
+    let mut workspace = Workspace::new();
+    let truth = places(3);
+    let mut flags = [false; FRAME_LEN];
+    for (i, flag) in flags.iter_mut().enumerate() {
+        let [row, column] = [i / FRAME_SIDE, i % FRAME_SIDE];
+        *flag = row.abs_diff(5) > 2 || column.abs_diff(5) > 2;
+    }
+    let counts = rounded(window(&truth, 40.0));
+    let found = locator.locate(&mut workspace, &counts, Some(&flags), &[]);
+    assert_eq!(found.unwrap().targets.len(), 3);
+    let arms = Prior::SEQ_CSIST.arrangement;
+    let cross = Formation::crosses(4).next().unwrap();
+    let border: List<[f64; 3]> = (0..4)
+        .map(|k| {
+            let [dx, dy] = [0, 1].map(|axis| cross.offset(&arms, k, axis));
+            [0.1 + dx, 5.2 + dy, 235.0]
+        })
+        .collect();
+    let counts = rounded(window(&border, 0.0));
+    let found = locator.locate(&mut workspace, &counts, None, &[]).unwrap();
+    assert_eq!(found.targets.len(), 4);
 }
 
 #[test]
@@ -687,7 +761,7 @@ fn proposals_with_beliefs_pull_and_start() {
             .unwrap()
     };
     let (free, held) = (near(0.05, None), near(0.05, Some([1e8, 0.0, 1e8])));
-    assert_eq!(free.starts, 1);
+    assert_eq!(held.starts, 1);
     for [x, y, _] in &truth {
         let within = |found: &Located, x: f64, y: f64, bound: f64| {
             let near = |target: &Target| (target.x - x).hypot(target.y - y) < bound;
@@ -722,7 +796,7 @@ fn descents_keep_to_their_bound() {
         for _ in 0..4 {
             start.push([1.0, 9.0, 10.0], Anchor::default());
         }
-        for evaluations in [1, 2, 7] {
+        for evaluations in [1, 2, 7, 10_000] {
             let effort = Effort {
                 evaluations,
                 tolerance: 0.0,

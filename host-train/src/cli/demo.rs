@@ -66,7 +66,7 @@ struct Evaluation {
     offgrid: Report,
 }
 
-/// Both readouts of one network.
+/// The grid readout of a network, and the off-grid one.
 struct Readouts<'a> {
     inference: &'a Inference<'a, Cpu>,
     grid: Finder<'a>,

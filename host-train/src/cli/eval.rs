@@ -1,10 +1,10 @@
-//! `derefnet eval`: the metric of a model over a test split.
+//! `derefnet eval`: the metric of a readout over a test split.
 
 mod verdict;
 
 use std::path::PathBuf;
 
-use derefnet_core::locate::LocateConfig;
+use derefnet_core::locate::{LocateConfig, MAX_SOURCES};
 use serde::Serialize;
 
 use super::model::{ModelArgs, Readout};
@@ -66,7 +66,7 @@ pub struct EvalArgs {
 struct Answer {
     #[serde(flatten)]
     report: Report,
-    /// Null where the readout uses none.
+    /// Null where none was read.
     model: Option<String>,
     readout: &'static str,
     split: &'static str,
@@ -144,7 +144,7 @@ fn find(args: &EvalArgs, network: Option<&DeRefNet>, trajectories: &[Trajectory]
     let inference = network.map(|network| Inference::new(network, &backend));
     if let Some(method) = args.readout.method() {
         let config = LocateConfig {
-            counts: [1, 4.max(args.targets[1] as usize)],
+            counts: [1, 4.max(most(trajectories))],
             ..LocateConfig::SEQ_CSIST
         };
         let localiser = Localiser::new(inference.as_ref(), method, config)?;
@@ -235,4 +235,10 @@ pub fn draw_curves(
         })
         .collect();
     draw(path, &curves, &format!("Precision over recall, {title}"))
+}
+
+/// Most targets of any frame.
+fn most(trajectories: &[Trajectory]) -> usize {
+    let frames = trajectories.iter().flat_map(|trajectory| &trajectory.truth);
+    frames.map(Vec::len).max().unwrap_or(0).min(MAX_SOURCES)
 }

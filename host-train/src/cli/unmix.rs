@@ -63,9 +63,9 @@ struct Quality {
 
 #[derive(Serialize)]
 struct Answer {
-    /// As used: the fit where the model has no head for what was asked.
+    /// As asked for.
     readout: &'static str,
-    /// Null where the readout uses none.
+    /// Null where none was read.
     model: Option<String>,
     sequences: Vec<Frames<Vec<Found>>>,
     quality: Vec<Frames<Quality>>,

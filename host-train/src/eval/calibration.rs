@@ -207,7 +207,7 @@ impl fmt::Display for CalibrationReport {
 }
 
 /// `93.1 ± 0.4`, as much of it as is known.
-pub(super) fn figure(value: Option<f64>, error: Option<f64>, digits: usize) -> String {
+pub(crate) fn figure(value: Option<f64>, error: Option<f64>, digits: usize) -> String {
     match (value, error) {
         (None, _) => "-".to_owned(),
         (Some(value), None) => format!("{value:.digits$}"),

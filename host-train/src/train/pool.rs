@@ -47,7 +47,10 @@ impl Pool {
     pub fn windows(&mut self, step: u64, source: &Source, config: &TrainConfig) -> Windows {
         let mut next = self.first + self.steps.len() as u64;
         if self.steps.is_empty() {
-            next = step.saturating_sub(longest(source, config, step) * config.spread);
+            next = match config.spread {
+                0 => step,
+                spread => step.saturating_sub(longest(source, config, step) * spread),
+            };
             self.first = next;
         }
         for entering in next..=step {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::EvalArgs;
-use crate::eval::calibration::{CalibrationRow, Share};
+use crate::eval::calibration::{CalibrationRow, Share, figure};
 use crate::eval::efficiency::EfficiencyRow;
 use crate::eval::judge::Verdict;
 use crate::plot::reports::{draw_calibration, draw_efficiency};
@@ -111,22 +111,17 @@ pub fn text(verdict: &Verdict) -> String {
         .iter()
         .find(|r| r.targets.is_none());
     for share in all.iter().flat_map(|row| &row.shares) {
-        let observed = share.observed.unwrap_or(f64::NAN);
-        let error = share.standard_error.unwrap_or(f64::NAN);
+        let observed = figure(share.observed, share.standard_error, 2);
         let label = format!("{:.0} % ellipse", share.nominal);
-        let _ = writeln!(text, "{label:<16}{observed:>8.2} % of truths, ± {error:.2}");
+        let _ = writeln!(text, "{label:<16}{observed:>14} % of truths");
     }
     if verdict.unjudged > 0 {
         let _ = writeln!(text, "{:<16}{:>8}", "no covariance", verdict.unjudged);
     }
     for row in verdict.efficiency.iter().flat_map(|report| &report.rows) {
-        let ratio = row.ratio.unwrap_or(f64::NAN);
-        let error = row.standard_error.unwrap_or(f64::NAN);
-        let _ = writeln!(
-            text,
-            "{:<16}{ratio:>8.3} RMSE / bound, ± {error:.3}",
-            format!("{} targets", row.targets)
-        );
+        let ratio = figure(row.ratio, row.standard_error, 3);
+        let label = format!("{} targets", row.targets);
+        let _ = writeln!(text, "{label:<16}{ratio:>14} RMSE / bound");
     }
     text
 }
