@@ -11,7 +11,7 @@ use derefnet::eval::metric::Report;
 use derefnet::plot::reports::draw_calibration;
 use derefnet::scene::{Arrangement, SceneConfig, generate};
 use derefnet_benches::SEED;
-use derefnet_core::locate::LocateConfig;
+use derefnet_core::locate::{Arrangement as Known, LocateConfig};
 
 use super::measure::{Bench, Case, Row, SHOWN, percent};
 
@@ -27,24 +27,27 @@ pub enum Setting {
     Free,
     /// The published rules with up to 8 targets.
     Many,
+    /// The published rules, of whose arrangement the fit knows nothing.
+    Unknown,
 }
 
 impl Setting {
     /// In the order of the tables.
-    pub const ALL: [Self; 3] = [Self::Rules, Self::Free, Self::Many];
+    pub const ALL: [Self; 4] = [Self::Rules, Self::Free, Self::Many, Self::Unknown];
 
     fn name(self) -> &'static str {
         match self {
             Self::Rules => "rules",
             Self::Free => "free",
             Self::Many => "rules, 2–8 targets",
+            Self::Unknown => "rules, the arrangement unknown to the fit",
         }
     }
 
     fn arrangement(self) -> Arrangement {
         match self {
             Self::Free => Arrangement::Free,
-            Self::Rules | Self::Many => Arrangement::Rules,
+            Self::Rules | Self::Many | Self::Unknown => Arrangement::Rules,
         }
     }
 
@@ -58,10 +61,13 @@ impl Setting {
     }
 
     fn config(self) -> LocateConfig {
-        LocateConfig {
-            counts: if self == Self::Many { [1, 8] } else { [1, 4] },
-            ..LocateConfig::SEQ_CSIST
+        let mut config = LocateConfig::SEQ_CSIST;
+        match self {
+            Self::Many => config.counts = [1, 8],
+            Self::Unknown => config.prior.arrangement = Known::UNKNOWN,
+            Self::Rules | Self::Free => {}
         }
+        config
     }
 }
 

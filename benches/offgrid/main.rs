@@ -151,6 +151,6 @@ fn draw(args: &Args, setting: Setting, rows: &[Row]) -> Result<()> {
     match setting {
         Setting::Rules => accuracy::draw(rows, &folder.join("calibration.png")),
         Setting::Free => efficiency::draw(rows, &folder.join("efficiency.png")),
-        Setting::Many => Ok(()),
+        Setting::Many | Setting::Unknown => Ok(()),
     }
 }

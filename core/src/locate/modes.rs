@@ -80,13 +80,18 @@ impl Modes {
         if let Some(mode) = self.0.iter().find(|mode| mode.is_same(&fit.state)) {
             return mode.weight;
         }
+        let evidence = log_evidence(problem, &fit.state, descent);
         let mode = Mode {
             state: fit.state,
             converged: fit.converged,
-            weight: log_evidence(problem, &fit.state, descent),
-            covariances: covariances(problem, &fit.state, descent),
+            weight: evidence,
+            // Without a factor there is nothing to solve with.
+            covariances: if evidence.is_finite() {
+                covariances(problem, &fit.state, descent)
+            } else {
+                [[f64::INFINITY, 0.0, f64::INFINITY, f64::INFINITY]; MAX_SOURCES]
+            },
         };
-        let evidence = mode.weight;
         if let Err(mode) = self.0.push(mode) {
             let worst = self
                 .0

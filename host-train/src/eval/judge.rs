@@ -159,7 +159,6 @@ mod tests {
             targets: truth.iter().map(target).collect(),
             reduced_chi2: None,
             evaluations: truth.len() as u32,
-            singular: false,
         };
         let of_one = |scene| centres(scene).iter().map(answer).collect();
         scenes.iter().map(of_one).collect()

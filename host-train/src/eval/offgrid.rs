@@ -72,8 +72,6 @@ pub struct Answer {
     pub reduced_chi2: Option<f64>,
     /// Evaluations of the model in the fit; 0 from the head alone.
     pub evaluations: u32,
-    /// Whether there is a covariance: without one its fields are infinite and scores 0.
-    pub singular: bool,
 }
 
 impl Answer {
@@ -82,7 +80,6 @@ impl Answer {
             targets: claims.iter().map(target).collect(),
             reduced_chi2: None,
             evaluations: 0,
-            singular: false,
         }
     }
 
@@ -91,7 +88,6 @@ impl Answer {
             targets: located.targets.to_vec(),
             reduced_chi2: Some(located.reduced_chi2),
             evaluations: located.evaluations,
-            singular: located.singular,
         }
     }
 
