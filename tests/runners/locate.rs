@@ -79,6 +79,8 @@ fn locate(window: &[f32], proposals: &[Proposal]) -> Located {
     let config = LocateConfig {
         noise: Noise::Known(0.0),
         tolerance: 1e-12,
+        // Descents creep where three sources trade intensity for place.
+        fine_evaluations: 1_000,
         ..LocateConfig::SEQ_CSIST
     };
     let locator = Locator::new(config).unwrap();
