@@ -1,11 +1,8 @@
 //! What a fit refuses.
 
-use super::{MAX_SOURCES, Proposal, WINDOW_LEN};
+use super::{MAX_SOURCES, PROPOSAL_FIELD, Proposal, WINDOW_LEN};
 use crate::error::{Error, Result, check_len};
-use crate::physics::{FRAME_LEN, FRAME_SIDE};
-
-/// Proposals may lie this far outside the centres of the outermost pixels, pixels.
-const MARGIN: f64 = 2.0;
+use crate::physics::FRAME_LEN;
 
 /// Five frames of finite counts, except where they are excluded.
 pub(super) fn check_window(frames: &[f32], excluded: Option<&[bool]>) -> Result<()> {
@@ -30,10 +27,9 @@ pub(super) fn check_proposals(proposals: &[Proposal]) -> Result<()> {
         if !fields.iter().all(|field| field.is_finite()) {
             return Err(not_finite("proposals", index));
         }
-        let field = -MARGIN..=FRAME_SIDE as f64 - 1.0 + MARGIN;
         if let Some(&outside) = [proposal.x, proposal.y]
             .iter()
-            .find(|u| !field.contains(*u))
+            .find(|u| !PROPOSAL_FIELD.contains(*u))
         {
             return domain("proposal position", "-2 to 12 pixels", outside);
         }

@@ -65,7 +65,7 @@ pub use config::{LocateConfig, Noise, Prior};
 #[allow(unused_imports, reason = "named in documentation")]
 use crate::error::Error;
 use crate::error::Result;
-use crate::physics::{FRAME_LEN, WINDOW};
+use crate::physics::{FRAME_LEN, FRAME_SIDE, WINDOW};
 use dark::dark_level;
 use fit::Descent;
 use model::{Problem, Window};
@@ -78,6 +78,9 @@ use search::Search;
 pub const MAX_SOURCES: usize = 8;
 /// Numbers of a window: five frames of 11×11 counts.
 pub const WINDOW_LEN: usize = WINDOW * FRAME_LEN;
+/// Rows and columns at which proposals may lie, pixels: up to 2 pixels outside the centres of the
+/// outermost ones.
+pub const PROPOSAL_FIELD: core::ops::RangeInclusive<f64> = -2.0..=FRAME_SIDE as f64 + 1.0;
 /// Parameters that all sources share: background, velocity, acceleration.
 const GLOBALS: usize = 5;
 

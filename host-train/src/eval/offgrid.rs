@@ -7,7 +7,7 @@ mod fill;
 
 use derefnet_core::locate::head::{ANSWER_LEN, Claim, read};
 use derefnet_core::locate::{
-    LocateConfig, Located, Locator, Proposal, Target, WINDOW_LEN, Workspace,
+    LocateConfig, Located, Locator, PROPOSAL_FIELD, Proposal, Target, WINDOW_LEN, Workspace,
 };
 use derefnet_core::metric::Detection;
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, WINDOW};
@@ -21,9 +21,6 @@ use crate::backend::Backend;
 use crate::scene::Trajectory;
 use crate::{Error, Result};
 use fill::fill;
-
-/// The fit takes no proposal farther outside the centres of the outermost pixels, pixels.
-const MARGIN: f64 = 2.0;
 
 /// How positions between the cells are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,10 +258,10 @@ impl<'a, B: Backend> Localiser<'a, B> {
 /// A claim as the fit takes it; nothing from claims far outside the field.
 fn proposal(claim: &Claim, with_precision: bool) -> Option<Proposal> {
     let (x, y) = (f64::from(claim.x), f64::from(claim.y));
-    let field = -MARGIN..=FRAME_SIDE as f64 - 1.0 + MARGIN;
     let precision = |sigma: f32| f64::from(sigma).powi(-2);
     let known = [precision(claim.sigma_x), 0.0, precision(claim.sigma_y)];
-    (field.contains(&x) && field.contains(&y)).then_some(Proposal {
+    let inside = [x, y].iter().all(|u| PROPOSAL_FIELD.contains(u));
+    inside.then_some(Proposal {
         x,
         y,
         intensity: f64::from(claim.intensity),
