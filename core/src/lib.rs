@@ -8,12 +8,14 @@
 //! Coordinates: `x` is the row axis, `y` the column axis, in low-resolution pixels; pixel centres
 //! are the integers.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(test)]
 extern crate std;
 
+pub mod arch;
 pub mod error;
+pub mod fixed;
 pub mod locate;
 pub mod metric;
 pub mod physics;

@@ -1,0 +1,221 @@
+//! The inner loops of the integer network, and the one place where they may use what a processor
+//! offers: sums of products, requantisation, bilinear samples.
+//!
+//! The scalar set is the definition, in safe code. Every other set of kernels gives the same bits, which
+//! integers make possible: sums below 2³¹ do not depend on their order.
+
+mod scalar;
+
+use crate::fixed::Requant;
+
+/// Most outputs of one layer.
+pub const MAX_OUTPUTS: usize = 64;
+/// Most pixels of one row.
+pub const MAX_PIXELS: usize = 33;
+/// Runs of inputs that one output adds up at most: the rows of a 3×3 kernel.
+pub const SEGMENTS: usize = 3;
+
+/// Shape of sums of products: each of `outputs` numbers adds up `segments` runs of `run` inputs.
+///
+/// A 3×3 convolution of C channels on maps `(H, W, C)` is three runs of 3C numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProductShape {
+    /// Output channels, 1..=64.
+    pub outputs: usize,
+    /// Runs per output, 1..=3.
+    pub segments: usize,
+    /// Weights per run.
+    pub run: usize,
+}
+
+impl ProductShape {
+    /// Outputs with those that pad the last block: blocks of 16, the last one of 8 where 8 suffice;
+    /// a single output stands alone.
+    pub const fn padded_outputs(self) -> usize {
+        if self.outputs == 1 {
+            return 1;
+        }
+        self.outputs.div_ceil(8) * 8
+    }
+
+    /// Inputs that a run reads: one more than it has weights where their number is odd, with a weight
+    /// of 0.
+    pub const fn padded_run(self) -> usize {
+        self.run.div_ceil(2) * 2
+    }
+
+    /// Numbers of the packed weights.
+    pub const fn packed_len(self) -> usize {
+        self.padded_outputs() * self.segments * self.padded_run()
+    }
+
+    /// Weights as they lie in the model file.
+    pub const fn weights_len(self) -> usize {
+        self.outputs * self.segments * self.run
+    }
+
+    /// First output and outputs of every block.
+    fn blocks(self) -> impl Iterator<Item = (usize, usize)> {
+        let padded = self.padded_outputs();
+        (0..padded)
+            .step_by(16)
+            .map(move |first| (first, (padded - first).min(16)))
+    }
+}
+
+/// Sums of products for the pixels of one row.
+#[derive(Clone, Copy, Debug)]
+pub struct Product<'a> {
+    /// Shape of the sums.
+    pub shape: ProductShape,
+    /// Weights as [`Kernels::pack`] lays them out.
+    pub packed: &'a [i16],
+    /// Inputs: pixel `p` reads `runs[s][p·stride..][..padded_run]`. A run outside the map is none
+    /// and adds nothing.
+    pub runs: [Option<&'a [i16]>; SEGMENTS],
+    /// Numbers from one pixel to the next.
+    pub stride: usize,
+    /// Pixels of the row, at most 33.
+    pub pixels: usize,
+}
+
+impl Product<'_> {
+    /// Sums of the whole row.
+    pub const fn sums_len(&self) -> usize {
+        self.pixels * self.shape.padded_outputs()
+    }
+}
+
+/// Biases and factors of a layer's outputs, padded as the sums are.
+#[derive(Clone, Debug)]
+pub struct Scaling {
+    /// Added to the sum.
+    pub bias: [i32; MAX_OUTPUTS],
+    /// Multipliers of [`Requant`].
+    pub multiplier: [i32; MAX_OUTPUTS],
+    /// Shifts of [`Requant`].
+    pub shift: [i32; MAX_OUTPUTS],
+}
+
+impl Scaling {
+    /// Everything 0.
+    pub const ZERO: Self = Self {
+        bias: [0; MAX_OUTPUTS],
+        multiplier: [0; MAX_OUTPUTS],
+        shift: [32; MAX_OUTPUTS],
+    };
+
+    /// Sets the numbers of one output; nothing beyond the last one.
+    pub fn set(&mut self, output: usize, bias: i32, factor: Requant) {
+        let slots = self.bias.iter_mut().zip(&mut self.multiplier);
+        if let Some(((b, m), s)) = slots.zip(&mut self.shift).nth(output) {
+            (*b, *m, *s) = (bias, factor.multiplier(), factor.shift().into());
+        }
+    }
+}
+
+/// What follows requantisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Saturation alone.
+    Plain,
+    /// `max(v, 0)`, then saturation.
+    Relu,
+    /// Saturation, then `sign(v) · max(|v| - θ, 0)`, saturated again: a negative θ lengthens.
+    Shrink(i32),
+    /// The value there already is added, then saturation.
+    Add,
+}
+
+/// Bilinear samples for the taps of the pixels of one row.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampling<'a> {
+    /// Map `(side, side, channels)` with its border: a column of zeros in front of each row and one
+    /// pixel of zeros at the end, so pixel `(r, c)` starts at `(r·(side + 1) + c + 1)·channels`.
+    pub map: &'a [i16],
+    /// Rows and columns, at most 33.
+    pub side: usize,
+    /// Channels, a multiple of 8.
+    pub channels: usize,
+    /// The row.
+    pub row: usize,
+    /// Its first pixel.
+    pub column: usize,
+    /// Displacements `(pixels, 9 taps, 2)`, row before column.
+    pub offsets: &'a [i16],
+    /// Fraction bits of the displacements, at most 14.
+    pub bits: u32,
+}
+
+/// A set of kernels that this processor can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernels(Isa);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Isa {
+    Scalar,
+}
+
+impl Kernels {
+    /// Safe code for any processor: the definition.
+    pub const SCALAR: Self = Self(Isa::Scalar);
+
+    /// The fastest set.
+    pub fn best() -> Self {
+        Self::SCALAR
+    }
+
+    /// All sets that this processor can run, the definition first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        [Self::SCALAR].into_iter()
+    }
+
+    /// Name for reports.
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Isa::Scalar => "scalar",
+        }
+    }
+
+    /// Lays weights `(outputs, segments, run)`, `i8` as in the model file, out as the sums read
+    /// them: `(block, segment, pair of inputs, output of the block, input of the pair)`, `i16`.
+    ///
+    /// Does nothing unless `weights` and `packed` hold as many numbers as `shape` says (`packed` may
+    /// hold more).
+    pub fn pack(self, shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
+        scalar::pack(shape, weights, packed);
+    }
+
+    /// `sums[p·padded + o] = Σ_s Σ_k runs[s][p·stride + k] · w[o][s][k]`.
+    ///
+    /// Sums must stay below 2³¹. Inputs that are not there count as 0; does nothing if `sums` is
+    /// shorter than [`Product::sums_len`].
+    pub fn accumulate(self, product: &Product, sums: &mut [i32]) {
+        match self.0 {
+            Isa::Scalar => scalar::accumulate(product, sums),
+        }
+    }
+
+    /// Requantises the sums of a row: `out[p·stride + o] = finish(requant(sum + bias))` for the
+    /// outputs without padding. Returns how many values were saturated.
+    pub fn requantise(
+        self,
+        sums: &[i32],
+        outputs: usize,
+        scaling: &Scaling,
+        finish: Finish,
+        (out, stride): (&mut [i16], usize),
+    ) -> u32 {
+        match self.0 {
+            Isa::Scalar => scalar::requantise(sums, outputs, scaling, finish, (out, stride)),
+        }
+    }
+
+    /// Samples the map: `patches (pixels, 9 taps, channels)`, as many pixels as there are
+    /// displacements.
+    pub fn sample(self, sampling: &Sampling, patches: &mut [i16]) {
+        match self.0 {
+            Isa::Scalar => scalar::sample(sampling, patches),
+        }
+    }
+}

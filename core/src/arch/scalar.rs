@@ -1,0 +1,213 @@
+//! The kernels in safe code: the definition of every other set.
+
+use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling};
+use crate::fixed::{SHARE_BITS, WHOLE, saturate};
+
+/// Taps of a 3×3 kernel.
+const TAPS: usize = 9;
+
+pub(super) fn pack(shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
+    let (run, padded_run) = (shape.run, shape.padded_run());
+    let per_output = shape.segments * run;
+    if weights.len() != shape.weights_len() || packed.len() < shape.packed_len() {
+        return;
+    }
+    let weight = |output: usize, segment: usize, k: usize| {
+        let inside = output < shape.outputs && k < run;
+        let byte = weights.get(output * per_output + segment * run + k);
+        byte.filter(|_| inside)
+            .map_or(0, |&byte| i16::from(byte as i8))
+    };
+    let mut slots = packed.iter_mut();
+    if shape.outputs == 1 {
+        for segment in 0..shape.segments {
+            let inputs = (0..padded_run).map(|k| weight(0, segment, k));
+            inputs.zip(&mut slots).for_each(|(w, slot)| *slot = w);
+        }
+        return;
+    }
+    for (first, lanes) in shape.blocks() {
+        for segment in 0..shape.segments {
+            for k in (0..padded_run).step_by(2) {
+                for lane in first..first + lanes {
+                    for (half, slot) in (0..2).zip(&mut slots) {
+                        *slot = weight(lane, segment, k + half);
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn accumulate(product: &Product, sums: &mut [i32]) {
+    let shape = product.shape;
+    let padded = shape.padded_outputs();
+    if sums.len() < product.sums_len() {
+        return;
+    }
+    let rows = sums.chunks_exact_mut(padded).take(product.pixels);
+    for (pixel, sums) in rows.enumerate() {
+        sums.fill(0);
+        for (segment, run) in product.runs.iter().take(shape.segments).enumerate() {
+            let inputs = run.and_then(|run| run.get(pixel * product.stride..));
+            let inputs = inputs.unwrap_or(&[]);
+            let inputs = inputs.get(..shape.padded_run()).unwrap_or(inputs);
+            add_run(product, segment, inputs, sums);
+        }
+    }
+}
+
+/// Adds the products of one run to the sums of one pixel.
+fn add_run(product: &Product, segment: usize, inputs: &[i16], sums: &mut [i32]) {
+    let shape = product.shape;
+    let run = shape.padded_run();
+    if shape.outputs == 1 {
+        let weights = product.packed.get(segment * run..).unwrap_or(&[]);
+        let terms = inputs.iter().zip(weights);
+        let sum: i32 = terms.map(|(&x, &w)| i32::from(x) * i32::from(w)).sum();
+        sums.iter_mut().for_each(|s| *s += sum);
+        return;
+    }
+    for (block, sums) in sums.chunks_mut(16).enumerate() {
+        let lanes = sums.len();
+        let first = block * 16 * shape.segments * run + segment * lanes * run;
+        let weights = product.packed.get(first..).unwrap_or(&[]);
+        let pairs = inputs.as_chunks::<2>().0.iter();
+        for (&[a, b], row) in pairs.zip(weights.chunks_exact(2 * lanes)) {
+            let (a, b) = (i32::from(a), i32::from(b));
+            for (sum, &[u, v]) in sums.iter_mut().zip(row.as_chunks::<2>().0) {
+                *sum += a * i32::from(u) + b * i32::from(v);
+            }
+        }
+    }
+}
+
+pub(super) fn requantise(
+    sums: &[i32],
+    outputs: usize,
+    scaling: &Scaling,
+    finish: Finish,
+    (out, stride): (&mut [i16], usize),
+) -> u32 {
+    let padded = ProductShape {
+        outputs,
+        segments: 1,
+        run: 1,
+    }
+    .padded_outputs();
+    let mut saturated = 0;
+    for (sums, out) in sums
+        .chunks_exact(padded.max(1))
+        .zip(out.chunks_mut(stride.max(1)))
+    {
+        for (output, (sum, out)) in sums.iter().zip(out).enumerate().take(outputs) {
+            let (value, clipped) = finish.apply(scaling.apply(output, *sum), *out);
+            *out = value;
+            saturated += u32::from(clipped);
+        }
+    }
+    saturated
+}
+
+impl Scaling {
+    /// The requantised sum of `output`.
+    #[inline(always)]
+    pub(super) fn apply(&self, output: usize, sum: i32) -> i32 {
+        let at = output % MAX_OUTPUTS;
+        let product = i64::from(sum.wrapping_add(self.bias[at])) * i64::from(self.multiplier[at]);
+        let shift = self.shift[at] as u32 & 63;
+        let half = 1i64 << (shift.wrapping_sub(1) & 63);
+        (product.wrapping_add(half) >> shift) as i32
+    }
+}
+
+impl Finish {
+    /// The value to store over `there`, and whether it was saturated.
+    #[inline(always)]
+    pub(super) fn apply(self, value: i32, there: i16) -> (i16, bool) {
+        match self {
+            Self::Plain => saturate(value),
+            Self::Relu => saturate(value.max(0)),
+            Self::Add => saturate(value + i32::from(there)),
+            Self::Shrink(theta) => {
+                let (value, clipped) = saturate(value);
+                let value = i32::from(value);
+                let (value, again) = saturate((value.abs() - theta).max(0) * value.signum());
+                (value, clipped | again)
+            }
+        }
+    }
+}
+
+/// One tap of one pixel: where its four corners start in the map, and their weights, which add up to
+/// 1. A corner outside the map starts at 0, where the border's zeros are.
+pub(super) struct Corners {
+    pub(super) starts: [usize; 4],
+    pub(super) weights: [i16; 4],
+}
+
+impl Corners {
+    /// Corners of `tap` of the pixel in column `column`, displaced by `offset`.
+    #[inline(always)]
+    pub(super) fn of(sampling: &Sampling, column: usize, tap: usize, offset: [i16; 2]) -> Self {
+        let [(row, down), (column, right)] = [
+            (sampling.row + tap / 3, offset[0]),
+            (column + tap % 3, offset[1]),
+        ]
+        .map(|(place, offset)| sampling.split(place, offset));
+        let start = |r: i32, c: i32| {
+            let side = 0..sampling.side as i32;
+            let inside = side.contains(&r) && side.contains(&c);
+            let pixel = r as usize * (sampling.side + 1) + c as usize + 1;
+            if inside { pixel * sampling.channels } else { 0 }
+        };
+        let both = (down * right + WHOLE / 2) >> SHARE_BITS;
+        Self {
+            starts: [
+                start(row, column),
+                start(row, column + 1),
+                start(row + 1, column),
+                start(row + 1, column + 1),
+            ],
+            weights: [WHOLE - down - right + both, right - both, down - both, both]
+                .map(|weight| weight as i16),
+        }
+    }
+}
+
+impl Sampling<'_> {
+    /// Integer coordinate at or before `place - 1 + offset`, and the share of the next one.
+    #[inline(always)]
+    fn split(&self, place: usize, offset: i16) -> (i32, i32) {
+        let bits = self.bits.min(SHARE_BITS);
+        let position = ((place as i32 - 1) << bits) + i32::from(offset);
+        let rest = position & ((1 << bits) - 1);
+        (position >> bits, rest << (SHARE_BITS - bits))
+    }
+}
+
+pub(super) fn sample(sampling: &Sampling, patches: &mut [i16]) {
+    let channels = sampling.channels.max(1);
+    let offsets = sampling.offsets.as_chunks::<2>().0;
+    let taps = offsets.iter().zip(patches.chunks_exact_mut(channels));
+    for (index, (&offset, patch)) in taps.enumerate() {
+        let column = sampling.column + index / TAPS;
+        let corners = Corners::of(sampling, column, index % TAPS, offset);
+        blend(sampling.map, &corners, patch);
+    }
+}
+
+/// The weighted mean of four pixels.
+fn blend(map: &[i16], corners: &Corners, patch: &mut [i16]) {
+    let corner = |index: usize| {
+        let start = map.get(corners.starts[index & 3]..).unwrap_or(&[]);
+        (start, i32::from(corners.weights[index & 3]))
+    };
+    let [(a, wa), (b, wb), (c, wc), (d, wd)] = [0, 1, 2, 3].map(corner);
+    let pixels = a.iter().zip(b).zip(c.iter().zip(d));
+    for (out, ((&a, &b), (&c, &d))) in patch.iter_mut().zip(pixels) {
+        let [a, b, c, d] = [a, b, c, d].map(i32::from);
+        let sum = a * wa + b * wb + c * wc + d * wd;
+        *out = ((sum + WHOLE / 2) >> SHARE_BITS) as i16;
+    }
+}
