@@ -19,5 +19,6 @@ pub mod fixed;
 pub mod locate;
 pub mod metric;
 pub mod physics;
+pub mod weights;
 
 pub use error::{Error, Result};
