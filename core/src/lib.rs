@@ -18,6 +18,8 @@ pub mod error;
 pub mod fixed;
 pub mod locate;
 pub mod metric;
+pub mod net;
+pub mod ops;
 pub mod physics;
 pub mod weights;
 

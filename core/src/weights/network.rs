@@ -7,7 +7,7 @@ use super::layer::{Layer, Reader};
 use super::{Header, LoadError};
 use crate::fixed::Requant;
 use crate::locate::head::CHANNELS;
-use crate::physics::{FRAME_LEN, FRAME_SIDE, MAP_LEN, MAP_SIDE, RATIO, RESPONSE_LEN, WINDOW};
+use crate::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, RATIO, RESPONSE_LEN, WINDOW};
 
 /// Displacements per pixel of a deformable 3×3 convolution.
 pub const OFFSETS: usize = 18;
@@ -114,7 +114,7 @@ impl<'m> MapNetwork<'m> {
         let response = reader.part("response").table(RESPONSE_LEN)?;
         reader.check(columns_fit(response))?;
         let gram = reader.part("gram").table(MAP_LEN)?;
-        reader.check(rows_fit(gram))?;
+        reader.check(rows_fit(gram) && columns_fit(gram))?;
         let start = reader.part("start").layer(cells, 1, FRAME_LEN)?;
         let mut stages = Vec::new();
         for _ in 0..header.stages {
@@ -207,19 +207,19 @@ fn read_blocks<'m>(
     Ok(blocks)
 }
 
-/// Whether sums of 11 products of `i16` with a column of `A` fit 32 bits.
-fn columns_fit(response: &[[u8; 2]]) -> bool {
+/// Whether sums of products of `i16` with any column of a table of 33 columns fit 32 bits.
+fn columns_fit(table: &[[u8; 2]]) -> bool {
     let fits = |column: usize| {
-        let rows = response.chunks_exact(MAP_SIDE).take(FRAME_SIDE);
+        let rows = table.chunks_exact(MAP_SIDE);
         let elements = rows.filter_map(|row| row.get(column));
         elements.map(|&e| magnitude(e)).sum::<u32>() <= 65_535
     };
     (0..MAP_SIDE).all(fits)
 }
 
-/// Whether sums of 33 products of `i16` with a row of `AᵀA` fit 32 bits.
-fn rows_fit(gram: &[[u8; 2]]) -> bool {
-    let mut rows = gram.chunks_exact(MAP_SIDE);
+/// The same of its rows.
+fn rows_fit(table: &[[u8; 2]]) -> bool {
+    let mut rows = table.chunks_exact(MAP_SIDE);
     rows.all(|row| row.iter().map(|&e| magnitude(e)).sum::<u32>() <= 65_535)
 }
 
