@@ -21,6 +21,7 @@ pub mod metric;
 pub mod net;
 pub mod ops;
 pub mod physics;
+pub mod stream;
 pub mod weights;
 
 pub use error::{Error, Result};

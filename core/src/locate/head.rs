@@ -5,9 +5,10 @@
 //! target lies near the border of two cells, both may claim it: their claims agree on the place and
 //! their probabilities add up to one. So claims on one place are gathered before they are judged.
 
+use super::{PROPOSAL_FIELD, Proposal, Target};
 use crate::error::{Error, Result, check_len};
 use crate::metric::THRESHOLDS;
-use crate::physics::{FRAME_LEN, FRAME_SIDE, RATIO, cell_centre};
+use crate::physics::{FRAME_LEN, FRAME_SIDE, MAP_LEN, RATIO, cell_centre};
 use heapless::Vec;
 
 /// Numbers per cell: presence, row and column offset, logarithms of their deviations, intensity,
@@ -31,6 +32,8 @@ const BRIGHTEST: f32 = 1e6;
 
 /// Cells below this probability are not heard.
 const FAINT: f32 = 0.02;
+/// Raw presence of cells whose probability is below [`FAINT`] for certain: `ln(0.02 / 0.98)` is -3.9.
+const SILENT: f32 = -4.0;
 /// Most cells heard in one window.
 const CROWD: usize = 64;
 /// Claims no farther apart than this are on the same target, pixels: less than half the distance
@@ -103,6 +106,38 @@ impl Claim {
         self.probability * sum / THRESHOLDS.len() as f32
     }
 
+    /// The claim as a target; the head does not know how the errors of `x` and `y` go together.
+    pub fn target(&self) -> Target {
+        Target {
+            x: f64::from(self.x),
+            y: f64::from(self.y),
+            intensity: f64::from(self.intensity),
+            sigma_x: f64::from(self.sigma_x),
+            sigma_y: f64::from(self.sigma_y),
+            correlation: 0.0,
+            sigma_intensity: f64::from(self.sigma_intensity),
+            score: f64::from(self.score()),
+        }
+    }
+
+    /// The claim as a fit takes it, with its precision or as a starting value alone; nothing from
+    /// claims far outside the field.
+    pub fn proposal(&self, with_precision: bool) -> Option<Proposal> {
+        let (x, y) = (f64::from(self.x), f64::from(self.y));
+        let precision = |sigma: f32| {
+            let sigma = f64::from(sigma);
+            1.0 / (sigma * sigma)
+        };
+        let known = [precision(self.sigma_x), 0.0, precision(self.sigma_y)];
+        let inside = [x, y].iter().all(|u| PROPOSAL_FIELD.contains(u));
+        inside.then_some(Proposal {
+            x,
+            y,
+            intensity: f64::from(self.intensity),
+            precision: with_precision.then_some(known),
+        })
+    }
+
     fn is_near(&self, other: &Self) -> bool {
         let (dx, dy) = (self.x - other.x, self.y - other.y);
         dx * dx + dy * dy <= SAME * SAME
@@ -168,11 +203,32 @@ pub fn read(answer: &[f32], unit: f32) -> Result<Vec<Claim, MAX_TARGETS>> {
             index,
         });
     }
+    Ok(read_cells(answer.as_chunks().0.iter().copied(), unit))
+}
+
+/// [`read`] of an answer in steps, as the integer network gives it: each of a cell's numbers is worth
+/// its own `steps`. Cells that are not there claim nothing.
+pub fn read_steps(answer: &[i16], steps: &[f32; CHANNELS], unit: f32) -> Vec<Claim, MAX_TARGETS> {
+    let cells = answer.as_chunks::<CHANNELS>().0.iter().take(MAP_LEN);
+    let raw = cells.map(|cell| {
+        let mut raw = *steps;
+        let numbers = raw.iter_mut().zip(cell);
+        numbers.for_each(|(number, &step)| *number *= f32::from(step));
+        raw
+    });
+    read_cells(raw, unit)
+}
+
+/// Gathers the claims of all cells, in the order of the answer.
+fn read_cells(cells: impl Iterator<Item = [f32; CHANNELS]>, unit: f32) -> Vec<Claim, MAX_TARGETS> {
     let mut heard: Vec<Claim, CROWD> = Vec::new();
-    for (index, raw) in answer.as_chunks::<CHANNELS>().0.iter().enumerate() {
-        hear(&mut heard, Claim::decode(raw, cell(index), unit));
+    for (index, raw) in cells.enumerate() {
+        // Nearly all cells are silent; decoding them would cost more than the head.
+        if raw[0] > SILENT {
+            hear(&mut heard, Claim::decode(&raw, cell(index), unit));
+        }
     }
-    Ok(gather(&heard))
+    gather(&heard)
 }
 
 /// Row and column on the map of the cell at `index` of the answer.

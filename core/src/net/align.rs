@@ -2,7 +2,7 @@
 //! Eq. 16–17 and the TDFA module), in memory for two maps: the aggregate of a pair becomes its first
 //! alignment row by row, one row behind the rows that the displacements still read.
 
-use super::stage::{bordered, single};
+use super::stage::bordered;
 use super::{Picture, Probe, Run, Tensor, with_sums};
 use crate::arch::Finish;
 use crate::fixed::weigh;
@@ -23,14 +23,9 @@ const STATISTICS_ROW: usize = (MAP_SIDE + 2) * STATISTICS;
 const SINGLE: Places = Places::bordered(MAP_SIDE, 1);
 
 impl Run<'_> {
-    /// The map `(33, 33)` of a window, in steps of [`crate::weights::MapHeader::step`], from the
-    /// outputs of its frames' last stages, in time order.
-    pub fn unmix(
-        &mut self,
-        network: &MapNetwork,
-        stages: [&[i16; MAP_LEN]; WINDOW],
-        map: &mut [i16; MAP_LEN],
-    ) {
+    /// Aligns the frames of a window, from the outputs of their last stages in time order, and leaves
+    /// the aligned maps in the scratch memory for [`Self::tail`].
+    pub fn align(&mut self, network: &MapNetwork, stages: [&[i16; MAP_LEN]; WINDOW]) {
         let small = core::mem::take(&mut self.scratch.small);
         let mut rest = &mut *small;
         let stack = carve(&mut rest, plane_len(MAP_SIDE, WINDOW));
@@ -68,8 +63,6 @@ impl Run<'_> {
         }
         let picture = bordered(stack, MAP_SIDE, WINDOW);
         self.probe.see(Tensor::Stack, picture);
-        self.tail(network, stack, map);
-        self.probe.see(Tensor::Map, single(map));
         self.scratch.small = small;
     }
 

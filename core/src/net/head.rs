@@ -3,14 +3,14 @@
 use super::tail::Size;
 use super::{Frame, Picture, Run, Tensor, with_sums};
 use crate::arch::Finish;
-use crate::locate::head::{ANSWER_LEN, CHANNELS};
+use crate::locate::head::ANSWER_LEN;
 use crate::ops::{Places, Plane, clear_border, conv2d, plane_len};
 use crate::physics::{FRAME_SIDE, WINDOW};
-use crate::weights::{HEAD_OUTPUTS, HeadHeader, HeadNetwork};
+use crate::weights::{HEAD_OUTPUTS, HeadNetwork};
 
 impl Run<'_> {
     /// The head's answer for one window, `(11, 11, 3, 3, 7)` as in [`crate::locate::head`], in the
-    /// steps of [`HeadHeader::steps`]; see [`read_steps`].
+    /// steps of [`crate::weights::HeadHeader::steps`]; [`crate::locate::head::read_steps`] reads it.
     pub fn answer(&mut self, head: &HeadNetwork, window: [&Frame; WINDOW]) -> &[i16] {
         let size = Size {
             side: FRAME_SIDE,
@@ -63,13 +63,4 @@ fn interleave(window: [&Frame; WINDOW], out: &mut [i16]) {
             }
         }
     }
-}
-
-/// One cell's seven numbers from their steps.
-pub fn read_steps(header: &HeadHeader, cell: &[i16; CHANNELS]) -> [f32; CHANNELS] {
-    let mut raw = [0.0; CHANNELS];
-    for ((raw, &steps), step) in raw.iter_mut().zip(cell).zip(header.steps) {
-        *raw = f32::from(steps) * step;
-    }
-    raw
 }

@@ -13,7 +13,6 @@ mod scratch;
 mod stage;
 mod tail;
 
-pub use head::read_steps;
 pub use probe::{Picture, Probe, Tensor};
 pub use scratch::{Lengths, Scratch};
 

@@ -1,6 +1,6 @@
 //! Residual blocks, and the tail that turns the aligned maps into the answer.
 
-use super::stage::bordered;
+use super::stage::{bordered, single};
 use super::{Run, Tensor, with_sums};
 use crate::arch::Finish;
 use crate::ops::{Places, Plane, Sums, clear_border, conv2d};
@@ -89,8 +89,10 @@ impl Run<'_> {
         });
     }
 
-    /// The answer `(33, 33)` from the stack of aligned maps `(33, 33, 5)` with its border.
-    pub(super) fn tail(&mut self, network: &MapNetwork, stack: &[i16], map: &mut [i16; MAP_LEN]) {
+    /// The map `(33, 33)`, in steps of [`crate::weights::MapHeader::step`], from the aligned maps that
+    /// [`Self::align`] left.
+    pub fn tail(&mut self, network: &MapNetwork, map: &mut [i16; MAP_LEN]) {
+        let stack = core::mem::take(&mut self.scratch.small);
         let size = Size {
             side: MAP_SIDE,
             channels: network.header.channels.into(),
@@ -106,6 +108,7 @@ impl Run<'_> {
             size,
             tensor,
         );
+        self.scratch.small = stack;
         let input = size.plane(&*self.scratch.planes[0]);
         let packed = &mut *self.scratch.packed[0];
         with_sums!(self, sums, {
