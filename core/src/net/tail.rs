@@ -122,5 +122,6 @@ impl Run<'_> {
                 out,
             );
         });
+        self.probe.see(Tensor::Map, single(map));
     }
 }
