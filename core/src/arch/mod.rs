@@ -186,6 +186,17 @@ impl Kernels {
         }
     }
 
+    /// Carries out the multiply-adds of [`Self::accumulate`] on registers alone, for benchmarks to
+    /// compare with; returns how many there were. None for the definition, which has no instruction
+    /// of its own.
+    pub fn peak(self, turns: u32) -> Option<u64> {
+        match self.0 {
+            Isa::Scalar => None,
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => Some(set.peak(turns)),
+        }
+    }
+
     /// Lays weights `(outputs, segments, run)`, `i8` as in the model file, out as the sums read
     /// them: `(block, segment, pair of inputs, output of the block, input of the pair)`, `i16`.
     ///

@@ -7,6 +7,7 @@
 mod avx2;
 mod avx512;
 mod detect;
+mod peak;
 mod rows;
 
 use super::{Finish, MAX_OUTPUTS, MAX_PIXELS, Product, SEGMENTS, Sampling, Scaling, scalar};
@@ -37,6 +38,16 @@ impl Set {
         match self.0 {
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512-vnni",
+        }
+    }
+
+    pub(super) fn peak(self, turns: u32) -> u64 {
+        // SAFETY: detection has found the instructions.
+        unsafe {
+            match self.0 {
+                Level::Avx2 => peak::avx2(turns),
+                Level::Avx512 => peak::avx512(turns),
+            }
         }
     }
 
