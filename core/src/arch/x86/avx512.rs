@@ -1,5 +1,6 @@
 //! AVX-512: sums of pairs of products by VPDPWSSD, 16 sums a register.
 
+use core::arch::asm;
 use core::arch::x86_64::*;
 use core::array;
 
@@ -95,7 +96,7 @@ unsafe fn tile<const P: usize, const B: usize>(
                 let inputs = unsafe { inputs.add(2 * pair).cast::<i32>().read_unaligned() };
                 let inputs = _mm512_set1_epi32(inputs);
                 for (total, w) in totals.iter_mut().zip(w) {
-                    *total = _mm512_dpwssd_epi32(*total, w, inputs);
+                    *total = add_products(*total, w, inputs);
                 }
             }
         }
@@ -108,6 +109,24 @@ unsafe fn tile<const P: usize, const B: usize>(
         }
     }
     P
+}
+
+/// `total + a·b` of pairs. In place of the intrinsic, which the compiler splits into VPMADDWD and
+/// VPADDD where it takes the sum for a long chain.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn add_products(mut total: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    // SAFETY: one instruction of the enabled features, on registers alone.
+    unsafe {
+        asm!(
+            "vpdpwssd {0}, {1}, {2}",
+            inout(zmm_reg) total,
+            in(zmm_reg) a,
+            in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    total
 }
 
 /// Requantises all rows; returns how many values were saturated.
