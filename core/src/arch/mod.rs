@@ -5,6 +5,8 @@
 //! integers make possible: sums below 2³¹ do not depend on their order.
 
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use crate::fixed::Requant;
 
@@ -154,6 +156,8 @@ pub struct Kernels(Isa);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Isa {
     Scalar,
+    #[cfg(target_arch = "x86_64")]
+    X86(x86::Set),
 }
 
 impl Kernels {
@@ -162,18 +166,34 @@ impl Kernels {
 
     /// The fastest set.
     pub fn best() -> Self {
-        Self::SCALAR
+        Self::available().last().unwrap_or(Self::SCALAR)
     }
 
-    /// All sets that this processor can run, the definition first.
+    /// All sets that this processor can run, the definition first and the fastest last.
     pub fn available() -> impl Iterator<Item = Self> {
-        [Self::SCALAR].into_iter()
+        let sets = core::iter::once(Self::SCALAR);
+        #[cfg(target_arch = "x86_64")]
+        let sets = sets.chain(x86::Set::available().map(|set| Self(Isa::X86(set))));
+        sets
     }
 
     /// Name for reports.
     pub const fn name(self) -> &'static str {
         match self.0 {
             Isa::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.name(),
+        }
+    }
+
+    /// Carries out the multiply-adds of [`Self::accumulate`] on registers alone, for benchmarks to
+    /// compare with; returns how many there were. None for the definition, which has no instruction
+    /// of its own.
+    pub fn peak(self, turns: u32) -> Option<u64> {
+        match self.0 {
+            Isa::Scalar => None,
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => Some(set.peak(turns)),
         }
     }
 
@@ -193,6 +213,8 @@ impl Kernels {
     pub fn accumulate(self, product: &Product, sums: &mut [i32]) {
         match self.0 {
             Isa::Scalar => scalar::accumulate(product, sums),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.accumulate(product, sums),
         }
     }
 
@@ -208,6 +230,8 @@ impl Kernels {
     ) -> u32 {
         match self.0 {
             Isa::Scalar => scalar::requantise(sums, outputs, scaling, finish, (out, stride)),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.requantise(sums, outputs, scaling, finish, (out, stride)),
         }
     }
 
@@ -216,6 +240,8 @@ impl Kernels {
     pub fn sample(self, sampling: &Sampling, patches: &mut [i16]) {
         match self.0 {
             Isa::Scalar => scalar::sample(sampling, patches),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.sample(sampling, patches),
         }
     }
 }

@@ -158,8 +158,10 @@ impl Corners {
         let start = |r: i32, c: i32| {
             let side = 0..sampling.side as i32;
             let inside = side.contains(&r) && side.contains(&c);
-            let pixel = r as usize * (sampling.side + 1) + c as usize + 1;
-            if inside { pixel * sampling.channels } else { 0 }
+            if !inside {
+                return 0;
+            }
+            (r as usize * (sampling.side + 1) + c as usize + 1) * sampling.channels
         };
         let both = (down * right + WHOLE / 2) >> SHARE_BITS;
         Self {

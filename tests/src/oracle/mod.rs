@@ -13,6 +13,7 @@ pub mod deform_conv2d;
 pub mod gather;
 pub mod group_scale;
 pub mod integer;
+pub mod kernels;
 pub mod loss;
 pub mod metric;
 pub mod network;
