@@ -89,8 +89,8 @@ impl Body {
     fn stage(&mut self, channels: usize) {
         let factor = |factor: f64| Requant::nearest(factor).expect("a factor below a half");
         let (across, down) = (factor(0.4 / 16_384.0), factor(0.4 / 16_384.0));
-        let (keep, pull) = (0.4, 0.2 * (2.0 * self.numbers.share() - 1.0));
-        let (shift, unit) = (32, 4_294_967_296.0);
+        let (keep, pull) = (0.9, 0.2 * (2.0 * self.numbers.share() - 1.0));
+        let (shift, unit) = (30, 1_073_741_824.0);
         let theta = self.numbers.within(-20, 200) as i32;
         let words = [
             across.multiplier(),

@@ -2,7 +2,7 @@
 //! `ΦᵀL` is `AᵀLA` and `ΦᵀΦH` is `GHG` with `G = AᵀA`.
 
 use super::Places;
-use crate::fixed::{Requant, saturate};
+use crate::fixed::{Requant, rounded_shift, saturate};
 use crate::physics::{FRAME_LEN, FRAME_SIDE, MAP_SIDE, RESPONSE_LEN};
 use crate::weights::Stage;
 
@@ -101,12 +101,17 @@ pub(crate) fn data_step(
             let distance = i64::from(keep(stage.down, sum)) - i64::from(back);
             let kept = i64::from(h) * i64::from(stage.keep);
             let step = kept - distance * i64::from(stage.pull);
-            let (value, clipped) = saturate(stage.shift.round(step));
+            let (value, clipped) = saturate(bounded(rounded_shift(step, stage.shift)));
             *out = value;
             clipped_steps += u32::from(clipped);
         }
     }
     saturated + clipped_steps
+}
+
+/// `value`, or the nearer end of 32 bits.
+fn bounded(value: i64) -> i32 {
+    value.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
 /// `row · matrix`, `(33)`.

@@ -292,7 +292,7 @@ fn data_step(network: &MapNetwork, stage: &Stage, h: &Map, back: &Map) -> Map {
         let distance = i128::from(down) - i128::from(back.at(row, column, 0));
         let step = i128::from(h.at(row, column, 0)) * i128::from(stage.keep)
             - distance * i128::from(stage.pull);
-        saturated(rounded(step, stage.shift.shift().into()))
+        saturated(rounded(step, stage.shift.into()))
     })
 }
 
