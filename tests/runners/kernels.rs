@@ -455,7 +455,7 @@ impl Patches {
 fn patches() -> impl Strategy<Value = Patches> {
     let missing = prop_oneof![4 => Just(0), 1 => 1..300_usize];
     let map = (1..=MAX_PIXELS, (1..=8_usize).prop_map(|c| 8 * c), missing);
-    let place = (0..MAX_PIXELS, 0..MAX_PIXELS, 0..=4_usize);
+    let place = (0..MAX_PIXELS, 0..MAX_PIXELS, 0..=MAX_PIXELS);
     (map, place, 6..=14_u32, 0..12_u32, fill()).prop_map(
         |((side, channels, missing), (row, column, pixels), bits, near, fill)| Patches {
             side,
