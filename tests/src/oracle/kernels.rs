@@ -33,9 +33,9 @@ pub fn sums(
     for p in 0..pixels {
         for o in 0..weights.outputs {
             let mut sum = 0;
-            for s in 0..weights.segments {
+            for (s, run) in runs.iter().enumerate().take(weights.segments) {
                 for k in 0..weights.run {
-                    sum += runs[s].map_or(0, |run| i64::from(run[p * stride + k])) * at(o, s, k);
+                    sum += run.map_or(0, |run| i64::from(run[p * stride + k])) * at(o, s, k);
                 }
             }
             sums.push(sum);

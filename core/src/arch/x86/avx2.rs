@@ -3,8 +3,8 @@
 use core::arch::x86_64::*;
 use core::array;
 
-use super::super::scalar::Corners;
 use super::super::{Finish, MAX_OUTPUTS, Product, Sampling, Scaling};
+use super::corners::{Corners, LANES};
 use super::rows::Rows;
 use crate::fixed::{SHARE_BITS, WHOLE};
 
@@ -302,13 +302,15 @@ fn saturate(value: __m256i) -> (__m128i, __m256i) {
 /// `super::covers` holds.
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn sample(sampling: &Sampling, patches: &mut [i16]) {
-    let offsets = sampling.offsets.as_chunks().0.iter();
-    let patches = patches.chunks_exact_mut(sampling.channels);
-    for (index, (&offset, patch)) in offsets.zip(patches).enumerate() {
-        let column = sampling.column + index / 9;
-        let corners = Corners::of(sampling, column, index % 9, offset);
-        // SAFETY: every corner starts at a pixel of the map, which the caller has found whole.
-        unsafe { blend(sampling.map, &corners, patch) };
+    let offsets = sampling.offsets.as_chunks().0.chunks(LANES);
+    let mut patches = patches.chunks_exact_mut(sampling.channels);
+    for (group, offsets) in offsets.enumerate() {
+        let corners = Corners::new(sampling, LANES * group, offsets);
+        let taps = corners.taps().take(offsets.len());
+        for ((starts, weights), patch) in taps.zip(&mut patches) {
+            // SAFETY: every corner starts at a pixel of the map, which the caller has found whole.
+            unsafe { blend(sampling.map, starts, weights, patch) };
+        }
     }
 }
 
@@ -318,9 +320,9 @@ pub(super) unsafe fn sample(sampling: &Sampling, patches: &mut [i16]) {
 /// From each corner on the map holds as many numbers as `patch`.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn blend(map: &[i16], corners: &Corners, patch: &mut [i16]) {
-    let [a, b, c, d] = corners.starts.map(|start| map.as_ptr().wrapping_add(start));
-    let [above, below] = pairs(corners.weights);
+unsafe fn blend(map: &[i16], starts: [usize; 4], weights: [i32; 2], patch: &mut [i16]) {
+    let [a, b, c, d] = starts.map(|start| map.as_ptr().wrapping_add(start));
+    let [above, below] = weights;
     let (above, below) = (_mm256_set1_epi32(above), _mm256_set1_epi32(below));
     let (wide, rest) = patch.as_chunks_mut();
     let after = 16 * wide.len();
@@ -367,12 +369,6 @@ unsafe fn load(from: *const i16, at: usize) -> __m256i {
 unsafe fn half(from: *const i16, at: usize) -> __m256i {
     // SAFETY: the caller knows of them.
     _mm256_castsi128_si256(unsafe { _mm_loadu_si128(from.add(at).cast()) })
-}
-
-/// Weights of the upper and of the lower corners, the left one in the lower half.
-pub(super) fn pairs([a, b, c, d]: [i16; 4]) -> [i32; 2] {
-    let pair = |left: i16, right: i16| i32::from(left) | i32::from(right) << 16;
-    [pair(a, b), pair(c, d)]
 }
 
 /// `round(Σ corner · weight)` of 16 numbers; weights are 0 or more and add up to 1, so it fits.

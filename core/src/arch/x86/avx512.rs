@@ -4,9 +4,9 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 use core::array;
 
-use super::super::scalar::Corners;
 use super::super::{Finish, MAX_OUTPUTS, Product, Sampling, Scaling};
-use super::avx2::{self, pairs};
+use super::avx2;
+use super::corners::{Corners, LANES};
 use super::rows::Rows;
 use crate::fixed::{SHARE_BITS, WHOLE};
 
@@ -268,13 +268,15 @@ fn saturate(value: __m512i) -> (__m256i, __mmask16) {
 /// `super::covers` holds.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) unsafe fn sample(sampling: &Sampling, patches: &mut [i16]) {
-    let offsets = sampling.offsets.as_chunks().0.iter();
-    let patches = patches.chunks_exact_mut(sampling.channels);
-    for (index, (&offset, patch)) in offsets.zip(patches).enumerate() {
-        let column = sampling.column + index / 9;
-        let corners = Corners::of(sampling, column, index % 9, offset);
-        // SAFETY: every corner starts at a pixel of the map, which the caller has found whole.
-        unsafe { blend(sampling.map, &corners, patch) };
+    let offsets = sampling.offsets.as_chunks().0.chunks(LANES);
+    let mut patches = patches.chunks_exact_mut(sampling.channels);
+    for (group, offsets) in offsets.enumerate() {
+        let corners = Corners::new(sampling, LANES * group, offsets);
+        let taps = corners.taps().take(offsets.len());
+        for ((starts, weights), patch) in taps.zip(&mut patches) {
+            // SAFETY: every corner starts at a pixel of the map, which the caller has found whole.
+            unsafe { blend(sampling.map, starts, weights, patch) };
+        }
     }
 }
 
@@ -284,9 +286,9 @@ pub(super) unsafe fn sample(sampling: &Sampling, patches: &mut [i16]) {
 /// From each corner on the map holds as many numbers as `patch`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn blend(map: &[i16], corners: &Corners, patch: &mut [i16]) {
-    let starts = corners.starts.map(|start| map.as_ptr().wrapping_add(start));
-    let [above, below] = pairs(corners.weights);
+unsafe fn blend(map: &[i16], starts: [usize; 4], weights: [i32; 2], patch: &mut [i16]) {
+    let starts = starts.map(|start| map.as_ptr().wrapping_add(start));
+    let [above, below] = weights;
     let (above, below) = (_mm512_set1_epi32(above), _mm512_set1_epi32(below));
     for (index, out) in patch.chunks_mut(32).enumerate() {
         let there = mask(out.len());

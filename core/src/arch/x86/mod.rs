@@ -6,6 +6,7 @@
 
 mod avx2;
 mod avx512;
+mod corners;
 mod detect;
 mod peak;
 mod rows;
@@ -14,6 +15,8 @@ use super::{Finish, MAX_OUTPUTS, MAX_PIXELS, Product, SEGMENTS, Sampling, Scalin
 
 /// Longest run and stride that the kernels take, so that no index overflows.
 const LONGEST: usize = 1 << 20;
+/// Most channels of a map that is sampled.
+const MOST_CHANNELS: usize = 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
@@ -114,11 +117,12 @@ fn holds(product: &Product, sums: &[i32]) -> bool {
     runs.all(|run| run.len() >= reach)
 }
 
-/// Whether the map holds every pixel of which a corner may be.
+/// Whether the map holds every pixel of which a corner may be, and every index fits 32 bits.
 fn covers(sampling: &Sampling) -> bool {
     let (side, channels) = (sampling.side, sampling.channels);
     (1..=MAX_PIXELS).contains(&side)
         && channels.is_multiple_of(8)
-        && (8..=LONGEST).contains(&channels)
+        && (8..=MOST_CHANNELS).contains(&channels)
+        && sampling.offsets.len() <= MAX_PIXELS * 18
         && sampling.map.len() >= side * (side + 1) * channels
 }
