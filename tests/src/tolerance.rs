@@ -144,4 +144,4 @@ pub const LOCATED_BITS: u64 = 0x9198_94ec_2a0e_5980;
 pub const HEAD_BITS: u64 = 0x5a81_a3dc_fa34_97e9;
 
 /// The same of the map, of 320 and of 10,000 windows.
-pub const MAP_BITS: [u64; 2] = [0x40fa_1eea_6eb7_14c5, 0xf018_5a54_12e0_9d6a];
+pub const MAP_BITS: [u64; 2] = [0x40fa_1eea_6eb7_14c5, 0x29a0_ba65_a583_8830];

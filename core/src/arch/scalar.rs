@@ -7,34 +7,51 @@ use crate::fixed::{SHARE_BITS, WHOLE, saturate};
 const TAPS: usize = 9;
 
 pub(super) fn pack(shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
-    let (run, padded_run) = (shape.run, shape.padded_run());
-    let per_output = shape.segments * run;
     if weights.len() != shape.weights_len() || packed.len() < shape.packed_len() {
         return;
     }
-    let weight = |output: usize, segment: usize, k: usize| {
-        let inside = output < shape.outputs && k < run;
-        let byte = weights.get(output * per_output + segment * run + k);
-        byte.filter(|_| inside)
-            .map_or(0, |&byte| i16::from(byte as i8))
-    };
-    let mut slots = packed.iter_mut();
+    let per_output = (shape.segments * shape.run).max(1);
+    let block_len = shape.segments * shape.padded_run();
     if shape.outputs == 1 {
-        for segment in 0..shape.segments {
-            let inputs = (0..padded_run).map(|k| weight(0, segment, k));
-            inputs.zip(&mut slots).for_each(|(w, slot)| *slot = w);
-        }
-        return;
+        return pack_lane(shape, weights, packed, (0, 1));
     }
+    let mut rest = packed;
     for (first, lanes) in shape.blocks() {
-        for segment in 0..shape.segments {
-            for k in (0..padded_run).step_by(2) {
-                for lane in first..first + lanes {
-                    for (half, slot) in (0..2).zip(&mut slots) {
-                        *slot = weight(lane, segment, k + half);
-                    }
-                }
-            }
+        let (block, tail) = rest.split_at_mut((lanes * block_len).min(rest.len()));
+        rest = tail;
+        if shape.outputs < first + lanes {
+            block.fill(0);
+        }
+        let outputs = weights.chunks_exact(per_output).skip(first).take(lanes);
+        for (lane, weights) in outputs.enumerate() {
+            pack_lane(shape, weights, block, (lane, lanes));
+        }
+    }
+}
+
+/// Puts the weights of one output in their places in a block.
+fn pack_lane(
+    shape: ProductShape,
+    weights: &[u8],
+    block: &mut [i16],
+    (lane, lanes): (usize, usize),
+) {
+    let pairs_of_run = shape.padded_run() / 2;
+    let segments = block.chunks_exact_mut((2 * lanes * pairs_of_run).max(1));
+    for (weights, places) in weights.chunks_exact(shape.run.max(1)).zip(segments) {
+        let (pairs, odd) = weights.as_chunks::<2>();
+        let widen = |byte: u8| i16::from(byte as i8);
+        let last = odd.first().map(|&byte| [widen(byte), 0]);
+        let pairs = pairs.iter().map(|pair| pair.map(widen)).chain(last);
+        for (pair, places) in pairs.zip(
+            places
+                .as_chunks_mut::<2>()
+                .0
+                .iter_mut()
+                .skip(lane)
+                .step_by(lanes),
+        ) {
+            *places = pair;
         }
     }
 }

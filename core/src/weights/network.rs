@@ -15,6 +15,8 @@ pub const OFFSETS: usize = 18;
 pub const HEAD_OUTPUTS: usize = RATIO * RATIO * CHANNELS;
 /// Shifts of a stage's data step.
 pub const STEP_SHIFTS: core::ops::RangeInclusive<u8> = 16..=46;
+/// Thresholds of a stage: beyond them everything is 0, or nothing is left but the sign.
+pub const THRESHOLDS: core::ops::RangeInclusive<i32> = -65_535..=65_535;
 /// Bytes of a stage's numbers for its data step.
 const STEP_BYTES: usize = 23;
 
@@ -166,9 +168,7 @@ impl<'m> Stage<'m> {
         let factor = |multiplier, shift| {
             Requant::new(multiplier, shift).map_err(|_| LoadError::Range { part: "stages" })
         };
-        if !STEP_SHIFTS.contains(&u) {
-            return Err(LoadError::Range { part: "stages" });
-        }
+        reader.check(STEP_SHIFTS.contains(&u) && THRESHOLDS.contains(&theta))?;
         Ok(Self {
             across: factor(across, s)?,
             down: factor(down, t)?,
