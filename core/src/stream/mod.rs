@@ -289,8 +289,8 @@ impl<'a, M: Memory> Stream<'a, M> {
         Ok(answer)
     }
 
-    /// The map that [`Self::unmix`] left.
-    fn map(&mut self) -> Option<Map<'_>> {
+    /// The map of the last answer, until the next frame.
+    pub(crate) fn map(&mut self) -> Option<Map<'_>> {
         let step = self.model.map.as_ref()?.header.step;
         let [oldest, ..] = self.history.order();
         let (_, stages) = self.memory.run()?;
