@@ -12,6 +12,8 @@ use crate::fixed::Requant;
 
 /// Most outputs of one layer.
 pub const MAX_OUTPUTS: usize = 64;
+/// Side of the tables that [`Kernels::multiply`] takes: cells of a map's side.
+pub const TABLE_SIDE: usize = crate::physics::MAP_SIDE;
 /// Most pixels of one row.
 pub const MAX_PIXELS: usize = 33;
 /// Runs of inputs that one output adds up at most: the rows of a 3×3 kernel.
@@ -215,6 +217,16 @@ impl Kernels {
             Isa::Scalar => scalar::accumulate(product, sums),
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.accumulate(product, sums),
+        }
+    }
+
+    /// `sums = rows · table`, `(n, 33)` times `(33, 33)`, as many rows as there are in both; sums must
+    /// stay below 2³¹.
+    pub fn multiply(self, rows: &[i16], table: &[i16], sums: &mut [i32]) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.multiply(rows, table, sums),
+            _ => scalar::multiply(rows, table, sums),
         }
     }
 

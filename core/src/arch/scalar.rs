@@ -1,6 +1,6 @@
 //! The kernels in safe code: the definition of every other set.
 
-use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling};
+use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling, TABLE_SIDE};
 use crate::fixed::{SHARE_BITS, WHOLE, saturate};
 
 /// Taps of a 3×3 kernel.
@@ -94,6 +94,24 @@ fn add_run(product: &Product, segment: usize, inputs: &[i16], sums: &mut [i32]) 
             let (a, b) = (i32::from(a), i32::from(b));
             for (sum, &[u, v]) in sums.iter_mut().zip(row.as_chunks::<2>().0) {
                 *sum += a * i32::from(u) + b * i32::from(v);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn multiply(rows: &[i16], table: &[i16], sums: &mut [i32]) {
+    for (row, sums) in rows
+        .chunks_exact(TABLE_SIDE)
+        .zip(sums.as_chunks_mut::<TABLE_SIDE>().0)
+    {
+        *sums = [0; TABLE_SIDE];
+        for (&factor, line) in row.iter().zip(table.as_chunks::<TABLE_SIDE>().0) {
+            // Tables are narrow bands, and maps mostly dark.
+            if factor != 0 {
+                for (sum, &x) in sums.iter_mut().zip(line) {
+                    *sum += i32::from(factor) * i32::from(x);
+                }
             }
         }
     }

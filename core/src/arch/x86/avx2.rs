@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 use core::array;
 
-use super::super::{Finish, MAX_OUTPUTS, Product, Sampling, Scaling};
+use super::super::{Finish, MAX_OUTPUTS, Product, Sampling, Scaling, scalar};
 use super::corners::{Corners, LANES};
 use super::rows::Rows;
 use crate::fixed::{SHARE_BITS, WHOLE};
@@ -109,7 +109,7 @@ unsafe fn tile<const P: usize, const V: usize>(
 /// # Safety
 /// `super::holds` holds.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn single(product: &Product, sums: &mut [i32]) {
+unsafe fn single(product: &Product, sums: &mut [i32]) {
     let shape = product.shape;
     let run = shape.padded_run();
     for (pixel, sum) in sums.iter_mut().take(product.pixels).enumerate() {
@@ -173,6 +173,12 @@ fn store8(to: &mut [i16; 8], values: __m128i) {
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), values) };
 }
 
+/// The scalar kernel in wider registers.
+#[target_feature(enable = "avx2")]
+pub(super) fn multiply(rows: &[i16], table: &[i16], sums: &mut [i32]) {
+    scalar::multiply(rows, table, sums);
+}
+
 /// Requantises all rows; returns how many values were saturated.
 #[target_feature(enable = "avx2")]
 pub(super) fn requantise(mut rows: Rows, finish: Finish) -> u32 {
@@ -228,17 +234,17 @@ struct Factors {
 impl Factors {
     #[target_feature(enable = "avx2")]
     fn new(scaling: &Scaling, first: usize) -> Self {
-        let lanes = |from: &[i32; MAX_OUTPUTS]| -> [i32; 8] {
-            array::from_fn(|lane| from.get(first + lane).copied().unwrap_or(0))
+        let lanes = |from: &[i32; MAX_OUTPUTS]| {
+            let lanes = from.get(first..).and_then(|from| from.first_chunk::<8>());
+            load_sums(lanes.unwrap_or(&[0; 8]))
         };
-        let multiplier = load_sums(&lanes(&scaling.multiplier));
-        let shift = load_sums(&lanes(&scaling.shift));
+        let (multiplier, shift) = (lanes(&scaling.multiplier), lanes(&scaling.shift));
         let low = _mm256_set1_epi64x(0xFFFF_FFFF);
         let one = _mm256_set1_epi64x(1);
         let places = [_mm256_and_si256(shift, low), _mm256_srli_epi64(shift, 32)];
         let [even, odd] = places;
         Self {
-            bias: load_sums(&lanes(&scaling.bias)),
+            bias: lanes(&scaling.bias),
             multiplier,
             odd: _mm256_srli_epi64(multiplier, 32),
             half: [

@@ -4,10 +4,10 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 use core::array;
 
-use super::super::{Finish, MAX_OUTPUTS, Product, Sampling, Scaling};
+use super::super::{Finish, MAX_OUTPUTS, Product, Sampling, Scaling, scalar};
 use super::avx2;
 use super::corners::{Corners, LANES};
-use super::rows::Rows;
+use super::rows::{Block, Rows};
 use crate::fixed::{SHARE_BITS, WHOLE};
 
 /// Sums of products, two blocks at once where there are two. What fills no register of 16 sums is
@@ -26,10 +26,42 @@ pub(super) unsafe fn accumulate(product: &Product, sums: &mut [i32]) {
                 32.. => blocks::<2>(product, first, sums),
                 16.. => blocks::<1>(product, first, sums),
                 8.. => avx2::block::<1>(product, first, sums),
-                _ => avx2::single(product, sums),
+                _ => single(product, sums),
             }
         }
         first += if padded - first >= 32 { 32 } else { 16 };
+    }
+}
+
+/// The sums of a single output: for each pixel the dot product of contiguous runs.
+///
+/// # Safety
+/// `super::holds` holds.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn single(product: &Product, sums: &mut [i32]) {
+    let shape = product.shape;
+    let run = shape.padded_run();
+    let weights = product.packed.as_ptr();
+    for (pixel, sum) in sums.iter_mut().take(product.pixels).enumerate() {
+        let mut total = _mm512_setzero_si512();
+        for (segment, inputs) in product.runs.iter().take(shape.segments).enumerate() {
+            let Some(inputs) = inputs else { continue };
+            let mut k = 0;
+            while k < run {
+                // SAFETY: the run has `run` inputs for each pixel, the segment as many weights, and
+                // the mask keeps to them.
+                unsafe {
+                    let there = mask(run - k);
+                    let inputs = inputs.as_ptr().add(pixel * product.stride + k);
+                    let weights = weights.add(segment * run + k);
+                    let inputs = _mm512_maskz_loadu_epi16(there, inputs);
+                    let weights = _mm512_maskz_loadu_epi16(there, weights);
+                    total = add_products(total, inputs, weights);
+                }
+                k += 32;
+            }
+        }
+        *sum = _mm512_reduce_add_epi32(total);
     }
 }
 
@@ -129,26 +161,80 @@ fn add_products(mut total: __m512i, a: __m512i, b: __m512i) -> __m512i {
     total
 }
 
+/// The scalar kernel in wider registers.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) fn multiply(rows: &[i16], table: &[i16], sums: &mut [i32]) {
+    scalar::multiply(rows, table, sums);
+}
+
 /// Requantises all rows; returns how many values were saturated.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn requantise(mut rows: Rows, finish: Finish) -> u32 {
-    let mut saturated = _mm512_setzero_si512();
-    let one = _mm512_set1_epi32(1);
+    match finish {
+        Finish::Plain => requantise_rows(&mut rows, |value, _| saturate(value)),
+        Finish::Relu => requantise_rows(&mut rows, |value, _| {
+            saturate(_mm512_max_epi32(value, _mm512_setzero_si512()))
+        }),
+        Finish::Add => requantise_rows(&mut rows, |value, there| {
+            saturate(_mm512_add_epi32(value, _mm512_cvtepi16_epi32(there)))
+        }),
+        Finish::Shrink(theta) => requantise_rows(&mut rows, |value, _| shrink(value, theta)),
+    }
+}
+
+/// [`requantise`] with one way to finish.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn requantise_rows(
+    rows: &mut Rows,
+    finish: impl Fn(__m512i, __m256i) -> (__m256i, __mmask16),
+) -> u32 {
+    let mut saturated = 0;
     for first in (0..rows.outputs).step_by(16) {
         let factors = Factors::new(rows.scaling, first);
+        if let Some(block) = rows.full_block(first) {
+            // SAFETY: `full_block` gives places of numbers that are there.
+            saturated += unsafe { requantise_block(&block, &factors, &finish) };
+            continue;
+        }
         for (sums, out) in rows.block::<16>(first) {
-            let value = factors.apply(load_sums(sums));
-            let (value, clipped) = finished(finish, value, load(out));
-            saturated = _mm512_mask_add_epi32(
-                saturated,
-                clipped & mask(out.len()) as __mmask16,
-                saturated,
-                one,
-            );
+            let (value, clipped) = finish(factors.apply(load_sums(sums)), load(out));
+            saturated += (clipped & mask(out.len()) as __mmask16).count_ones();
             store(out, value);
         }
     }
-    _mm512_reduce_add_epi32(saturated) as u32
+    saturated
+}
+
+/// [`requantise_rows`] of 16 outputs.
+///
+/// # Safety
+/// The block's numbers are there, all rows of them.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn requantise_block(
+    block: &Block,
+    factors: &Factors,
+    finish: &impl Fn(__m512i, __m256i) -> (__m256i, __mmask16),
+) -> u32 {
+    let mut saturated = 0;
+    let (mut sums, mut out) = (block.sums, block.out);
+    for _ in 0..block.rows {
+        // SAFETY: this row's 16 sums and 16 results are there.
+        let clipped = unsafe {
+            let value = factors.apply(_mm512_loadu_si512(sums.cast()));
+            let (value, clipped) = finish(value, _mm256_loadu_si256(out.cast()));
+            _mm256_storeu_si256(out.cast(), value);
+            clipped
+        };
+        // Saturation is rare: a branch costs less than a sum.
+        if clipped != 0 {
+            saturated += clipped.count_ones();
+        }
+        sums = sums.wrapping_add(block.padded);
+        out = out.wrapping_add(block.stride);
+    }
+    saturated
 }
 
 /// The first `len` lanes.
@@ -196,16 +282,16 @@ struct Factors {
 impl Factors {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     fn new(scaling: &Scaling, first: usize) -> Self {
-        let lanes = |from: &[i32; MAX_OUTPUTS]| -> [i32; 16] {
-            array::from_fn(|lane| from.get(first + lane).copied().unwrap_or(0))
+        let lanes = |from: &[i32; MAX_OUTPUTS]| {
+            let from = from.get(first..).unwrap_or(&[]);
+            load_sums(from.get(..16).unwrap_or(from))
         };
-        let multiplier = load_sums(&lanes(&scaling.multiplier));
-        let shift = load_sums(&lanes(&scaling.shift));
+        let (multiplier, shift) = (lanes(&scaling.multiplier), lanes(&scaling.shift));
         let one = _mm512_set1_epi64(1);
         let even = _mm512_and_si512(shift, _mm512_set1_epi64(0xFFFF_FFFF));
         let odd = _mm512_srli_epi64(shift, 32);
         Self {
-            bias: load_sums(&lanes(&scaling.bias)),
+            bias: lanes(&scaling.bias),
             multiplier,
             odd: _mm512_srli_epi64(multiplier, 32),
             half: [
@@ -231,26 +317,19 @@ impl Factors {
     }
 }
 
-/// `finish` of 16 values, and which of them were saturated.
+/// The soft threshold of 16 values, and which of them were saturated.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn finished(finish: Finish, value: __m512i, there: __m256i) -> (__m256i, __mmask16) {
+fn shrink(value: __m512i, theta: i32) -> (__m256i, __mmask16) {
     let zero = _mm512_setzero_si512();
-    match finish {
-        Finish::Plain => saturate(value),
-        Finish::Relu => saturate(_mm512_max_epi32(value, zero)),
-        Finish::Add => saturate(_mm512_add_epi32(value, _mm512_cvtepi16_epi32(there))),
-        Finish::Shrink(theta) => {
-            let (value, clipped) = saturate(value);
-            let value = _mm512_cvtepi16_epi32(value);
-            let length = _mm512_sub_epi32(_mm512_abs_epi32(value), _mm512_set1_epi32(theta));
-            let length = _mm512_max_epi32(length, zero);
-            let length = _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(value, value), length);
-            let negative = _mm512_cmplt_epi32_mask(value, zero);
-            let (value, again) = saturate(_mm512_mask_sub_epi32(length, negative, zero, length));
-            (value, clipped | again)
-        }
-    }
+    let (value, clipped) = saturate(value);
+    let value = _mm512_cvtepi16_epi32(value);
+    let length = _mm512_sub_epi32(_mm512_abs_epi32(value), _mm512_set1_epi32(theta));
+    let length = _mm512_max_epi32(length, zero);
+    let length = _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(value, value), length);
+    let negative = _mm512_cmplt_epi32_mask(value, zero);
+    let (value, again) = saturate(_mm512_mask_sub_epi32(length, negative, zero, length));
+    (value, clipped | again)
 }
 
 /// The nearest 16-bit numbers, and which of them differ.

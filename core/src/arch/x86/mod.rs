@@ -67,6 +67,16 @@ impl Set {
         }
     }
 
+    pub(super) fn multiply(self, rows: &[i16], table: &[i16], sums: &mut [i32]) {
+        // SAFETY: detection has found the instructions.
+        unsafe {
+            match self.0 {
+                Level::Avx2 => avx2::multiply(rows, table, sums),
+                Level::Avx512 => avx512::multiply(rows, table, sums),
+            }
+        }
+    }
+
     pub(super) fn requantise(
         self,
         sums: &[i32],

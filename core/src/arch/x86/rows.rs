@@ -14,6 +14,17 @@ pub(super) struct Rows<'a> {
     out: &'a mut [i16],
     /// Numbers from one row of the result to the next.
     stride: usize,
+    /// Rows.
+    len: usize,
+}
+
+/// Where 16 outputs of every row are.
+pub(super) struct Block {
+    pub(super) sums: *const i32,
+    pub(super) padded: usize,
+    pub(super) out: *mut i16,
+    pub(super) stride: usize,
+    pub(super) rows: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -50,6 +61,20 @@ impl<'a> Rows<'a> {
             scaling,
             out,
             stride,
+            len,
+        })
+    }
+
+    /// The 16 outputs from `first` on, where there are as many: the first sum and the first result
+    /// with the distances of the next, and the number of rows. All of them are there.
+    #[inline]
+    pub(super) fn full_block(&mut self, first: usize) -> Option<Block> {
+        (first + 16 <= self.outputs).then(|| Block {
+            sums: self.sums.as_ptr().wrapping_add(first),
+            padded: self.padded,
+            out: self.out.as_mut_ptr().wrapping_add(first),
+            stride: self.stride,
+            rows: self.len,
         })
     }
 
