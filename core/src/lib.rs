@@ -14,6 +14,8 @@
 extern crate std;
 
 pub mod arch;
+#[cfg(feature = "capi")]
+pub mod capi;
 pub mod error;
 pub mod fixed;
 pub mod locate;

@@ -64,7 +64,7 @@ pub(super) fn pack_lane(
                 .0
                 .iter_mut()
                 .skip(lane)
-                .step_by(lanes),
+                .step_by(lanes.max(1)),
         ) {
             *places = pair;
         }
@@ -77,7 +77,7 @@ pub(super) fn accumulate(product: &Product, sums: &mut [i32]) {
     if sums.len() < product.sums_len() {
         return;
     }
-    let rows = sums.chunks_exact_mut(padded).take(product.pixels);
+    let rows = sums.chunks_exact_mut(padded.max(1)).take(product.pixels);
     for (pixel, sums) in rows.enumerate() {
         sums.fill(0);
         for (segment, run) in product.runs.iter().take(shape.segments).enumerate() {

@@ -30,14 +30,17 @@ pub trait Memory {
 }
 
 /// What either the network or the fit needs, never both.
+///
+/// The tag is part of the layout: memory of zeros is a run of zeros.
 #[derive(Debug)]
+#[repr(u8)]
 #[allow(
     clippy::large_enum_variant,
     reason = "both lie in one place on purpose"
 )]
 enum Shared<R> {
-    Run(R),
-    Fit(Workspace),
+    Run(R) = 0,
+    Fit(Workspace) = 1,
 }
 
 impl<R> Shared<R> {
