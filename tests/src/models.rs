@@ -169,7 +169,7 @@ fn header(sizes: Sizes) -> Header<'static> {
             channels,
             stages,
             residual_blocks,
-            cells: [2, 30, 4, 29],
+            cells: [12, 22, 11, 21],
             gate_bits: 12,
             offset_bits: [9, 11],
             step: 0.05,
