@@ -2,7 +2,7 @@
 
 use derefnet_core::arch::Kernels;
 use derefnet_core::locate::head::{ANSWER_LEN, CHANNELS};
-use derefnet_core::net::{Frame, Lengths, Run, Scratch, take_frame};
+use derefnet_core::net::{Frame, Lengths, Probe, Run, Scratch, take_frame};
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, WINDOW};
 use derefnet_core::weights::Model;
 use rayon::prelude::*;
@@ -91,6 +91,38 @@ impl<'m> Quantised<'m> {
         (0..frames.trajectories()).flat_map(windows).collect()
     }
 
+    /// Shows `probe` every tensor of the window `(5, 121)` counts.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is no window.
+    pub fn see(&self, window: &[f32], probe: &mut dyn Probe) -> Result<()> {
+        let inputs = self.inputs(&Frames {
+            counts: window.to_vec(),
+            length: WINDOW,
+        });
+        let Some(window) = inputs.as_array::<WINDOW>() else {
+            return Err(Error::usage("expected one window of five frames"));
+        };
+        if let Some(network) = &self.model.map {
+            let lengths = Lengths::map(network.header.channels.into());
+            let mut stages = [[0; MAP_LEN]; WINDOW];
+            self.run_seen(lengths, &mut Buffers::new(lengths), probe, |run| {
+                for (frame, stage) in window.iter().zip(&mut stages) {
+                    run.unfold(network, frame, stage);
+                }
+                run.align(network, stages.each_ref());
+                run.tail(network, &mut [0; MAP_LEN]);
+            })?;
+        }
+        if let Some(head) = &self.model.head {
+            let lengths = Lengths::head(head.header.channels.into());
+            self.run_seen(lengths, &mut Buffers::new(lengths), probe, |run| {
+                run.answer(head, window.each_ref());
+            })?;
+        }
+        Ok(())
+    }
+
     /// Runs a part of the network.
     fn run<T>(
         &self,
@@ -98,8 +130,17 @@ impl<'m> Quantised<'m> {
         buffers: &mut Buffers,
         part: impl FnOnce(&mut Run) -> T,
     ) -> Result<T> {
-        let mut probe = ();
-        let run = Run::new(self.kernels, lengths, buffers.scratch(), &mut probe);
+        self.run_seen(lengths, buffers, &mut (), part)
+    }
+
+    fn run_seen<T>(
+        &self,
+        lengths: Lengths,
+        buffers: &mut Buffers,
+        probe: &mut dyn Probe,
+        part: impl FnOnce(&mut Run) -> T,
+    ) -> Result<T> {
+        let run = Run::new(self.kernels, lengths, buffers.scratch(), probe);
         let mut run = run.map_err(|e| Error::CheckFailed(e.to_string()))?;
         Ok(part(&mut run))
     }
