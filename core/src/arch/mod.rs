@@ -251,6 +251,30 @@ impl Kernels {
         }
     }
 
+    /// [`Self::accumulate`] and then [`Self::requantise`]; `sums` is room for what lies between, and
+    /// holds nothing of meaning afterwards.
+    pub fn row(
+        self,
+        product: &Product,
+        sums: &mut [i32],
+        scaling: &Scaling,
+        finish: Finish,
+        (out, stride): (&mut [i16], usize),
+    ) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if let Isa::X86(set) = self.0 {
+            let at_once = set.row(product, scaling, finish, (&mut *out, stride));
+            if let Some(saturated) = at_once {
+                return saturated;
+            }
+        }
+        let Some(sums) = sums.get_mut(..product.sums_len()) else {
+            return 0;
+        };
+        self.accumulate(product, sums);
+        self.requantise(sums, product.shape.outputs, scaling, finish, (out, stride))
+    }
+
     /// Samples the map: `patches (pixels, 9 taps, channels)`, as many pixels as there are
     /// displacements.
     pub fn sample(self, sampling: &Sampling, patches: &mut [i16]) {
