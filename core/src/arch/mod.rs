@@ -191,6 +191,10 @@ impl Kernels {
     /// Carries out the multiply-adds of [`Self::accumulate`] on registers alone, for benchmarks to
     /// compare with; returns how many there were. None for the definition, which has no instruction
     /// of its own.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_variables, reason = "no set with an instruction of its own")
+    )]
     pub fn peak(self, turns: u32) -> Option<u64> {
         match self.0 {
             Isa::Scalar => None,
