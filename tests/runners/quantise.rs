@@ -94,10 +94,14 @@ fn windows() -> Vec<f32> {
 
 /// Least signal over error, dB, of a tensor. A scale that is wrong by a factor of two, or a missing
 /// bias, leaves 6 dB or less; weights of 8 bits leave some 40, and errors add up along the network.
+/// Displacements and the head's answer are mostly bias here, which has many more bits.
 fn bound(tensor: &str) -> f64 {
     match tensor {
-        t if ["Start", "Back", "Step(0)"].contains(&t) => 45.0,
-        _ => 25.0,
+        "Back" => 60.0,
+        "HeadAnswer" => 70.0,
+        "Start" | "Step(0)" => 40.0,
+        t if t.starts_with("Offsets") => 50.0,
+        _ => 27.0,
     }
 }
 
@@ -111,7 +115,7 @@ fn every_tensor_follows_the_float_network() {
         let quantised = Quantised::new(Model::load(&file).unwrap());
         let cpu = Cpu::new();
         let errors = compare(&network, &cpu, (&quantised, &folded.steps), &windows()).unwrap();
-        assert_eq!(errors.len(), 34 + 5 * (stages - 1) + 4 * blocks);
+        assert_eq!(errors.len(), 41 + 5 * (stages - 1) + 4 * blocks);
         for error in &errors {
             let name = &error.tensor;
             let ratio = error.ratio_db.unwrap();
