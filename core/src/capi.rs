@@ -165,6 +165,10 @@ unsafe fn begin<M: Zeroed>(
     if bytes < size_of::<Slot<M>>() {
         return Err(Code(DREF_ERROR_MEMORY));
     }
+    let head = place.cast::<DrefStream>();
+    // SAFETY: within `bytes`, which the caller vouches for, and aligned. A stream that was here before
+    // ends, even if none begins.
+    unsafe { (&raw mut (*head).seal).write(0) };
     // SAFETY: the caller vouches for the file as long as the stream is used.
     let model = Model::load(unsafe { read_file::<'static>(file, length)? })?;
     let config = if config.is_null() {
@@ -190,7 +194,6 @@ unsafe fn begin<M: Zeroed>(
         to.write(stream);
         NonNull::new_unchecked(to as *mut dyn Frames)
     };
-    let head = place.cast::<DrefStream>();
     let sealed = DrefStream {
         seal: SEAL ^ head.addr(),
         frames,

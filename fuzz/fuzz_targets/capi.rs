@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
 use derefnet_core::capi::*;
-use derefnet_fuzz::models::Small;
+use derefnet_fuzz::models::{Sizes, random_model};
 use libfuzzer_sys::fuzz_target;
 
 static FILES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
-    [(Some(16), Some(8)), (None, Some(8))].map(|(map, head)| Small { map, head, seed: 2 }.file())
+    let sizes = [Some([16, 1, 0]), None].map(|map| Sizes { map, head: Some([8, 0]) });
+    sizes.map(|sizes| random_model(2, sizes))
 });
 
 #[derive(Arbitrary, Debug)]

@@ -8,16 +8,15 @@ use derefnet_core::arch::Kernels;
 use derefnet_core::locate::Noise;
 use derefnet_core::stream::{MapMemory, Stream, StreamConfig};
 use derefnet_core::weights::Model;
-use derefnet_fuzz::{READOUTS, models::Small};
+use derefnet_fuzz::{READOUTS, models::{Sizes, random_model}};
 use libfuzzer_sys::fuzz_target;
 
 static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let small = Small {
-        map: Some(8),
-        head: Some(8),
-        seed: 1,
+    let sizes = Sizes {
+        map: Some([8, 1, 0]),
+        head: Some([8, 0]),
     };
-    small.file()
+    random_model(1, sizes)
 });
 
 #[derive(Arbitrary, Debug)]

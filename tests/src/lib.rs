@@ -3,7 +3,6 @@
 pub mod cases;
 pub mod datasets;
 pub mod models;
-pub mod models;
 pub mod oracle;
 pub mod statistics;
 pub mod strategies;
