@@ -10,8 +10,8 @@ use derefnet_fuzz::models::{Sizes, random_model};
 use libfuzzer_sys::fuzz_target;
 
 static FILES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
-    let sizes = [Some([16, 1, 0]), None].map(|map| Sizes { map, head: Some([8, 0]) });
-    sizes.map(|sizes| random_model(2, sizes))
+    let sizes = [(Some([16, 1, 1]), Some([8, 1])), (None, Some([8, 1]))];
+    sizes.map(|(map, head)| random_model(2, Sizes { map, head }))
 });
 
 #[derive(Arbitrary, Debug)]

@@ -13,8 +13,8 @@ use libfuzzer_sys::fuzz_target;
 
 static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let sizes = Sizes {
-        map: Some([8, 1, 0]),
-        head: Some([8, 0]),
+        map: Some([8, 1, 1]),
+        head: Some([8, 1]),
     };
     random_model(1, sizes)
 });

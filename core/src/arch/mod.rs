@@ -205,7 +205,11 @@ impl Kernels {
     /// Does nothing unless `weights` and `packed` hold as many numbers as `shape` says (`packed` may
     /// hold more).
     pub fn pack(self, shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
-        scalar::pack(shape, weights, packed);
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.pack(shape, weights, packed),
+            _ => scalar::pack(shape, weights, packed),
+        }
     }
 
     /// `sums[p·padded + o] = Σ_s Σ_k runs[s][p·stride + k] · w[o][s][k]`.

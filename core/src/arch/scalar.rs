@@ -7,13 +7,29 @@ use crate::fixed::{SHARE_BITS, WHOLE, saturate};
 const TAPS: usize = 9;
 
 pub(super) fn pack(shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
+    pack_blocks(shape, weights, packed, |weights, block, lanes| {
+        let per_output = (shape.segments * shape.run).max(1);
+        for (lane, weights) in weights.chunks_exact(per_output).enumerate() {
+            pack_lane(shape, weights, block, (lane, lanes));
+        }
+    });
+}
+
+/// Calls `pack_block(weights, block, lanes)` with the weights of each block's outputs and the place of
+/// the block, which holds zeros where outputs are missing.
+pub(super) fn pack_blocks(
+    shape: ProductShape,
+    weights: &[u8],
+    packed: &mut [i16],
+    mut pack_block: impl FnMut(&[u8], &mut [i16], usize),
+) {
     if weights.len() != shape.weights_len() || packed.len() < shape.packed_len() {
         return;
     }
     let per_output = (shape.segments * shape.run).max(1);
     let block_len = shape.segments * shape.padded_run();
     if shape.outputs == 1 {
-        return pack_lane(shape, weights, packed, (0, 1));
+        return pack_block(weights, packed, 1);
     }
     let mut rest = packed;
     for (first, lanes) in shape.blocks() {
@@ -22,15 +38,14 @@ pub(super) fn pack(shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
         if shape.outputs < first + lanes {
             block.fill(0);
         }
-        let outputs = weights.chunks_exact(per_output).skip(first).take(lanes);
-        for (lane, weights) in outputs.enumerate() {
-            pack_lane(shape, weights, block, (lane, lanes));
-        }
+        let weights = weights.get(first * per_output..).unwrap_or(&[]);
+        let weights = weights.get(..lanes * per_output).unwrap_or(weights);
+        pack_block(weights, block, lanes);
     }
 }
 
 /// Puts the weights of one output in their places in a block.
-fn pack_lane(
+pub(super) fn pack_lane(
     shape: ProductShape,
     weights: &[u8],
     block: &mut [i16],

@@ -2,6 +2,7 @@
 
 mod config;
 pub(crate) mod file;
+mod graft;
 mod graph;
 mod head;
 mod init;

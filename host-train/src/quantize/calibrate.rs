@@ -6,6 +6,7 @@ use derefnet_core::net::Tensor;
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, WINDOW};
 use rayon::prelude::*;
 
+use super::folded::check;
 use crate::backend::Backend;
 use crate::dataset::Split;
 use crate::model::{DeRefNet, Observed};
@@ -119,13 +120,14 @@ fn across(maps: &[f32], gram: &[f32]) -> f32 {
 /// done.
 ///
 /// # Errors
-/// If there are no trajectories, a tensor is not finite, or `tick` fails.
+/// If the format cannot hold the network, there are no trajectories, a tensor is not finite, or `tick` fails.
 pub fn calibrate<B: Backend>(
     network: &DeRefNet,
     backend: &B,
     data: &CalibrationData,
     mut tick: impl FnMut(u64) -> Result<()>,
 ) -> Result<Ranges> {
+    check(network)?;
     if data.trajectories == 0 {
         return Err(Error::usage(
             "calibration: 0 trajectories, expected 1 or more",

@@ -3,24 +3,23 @@
 use derefnet_core::fixed::Requant;
 use derefnet_core::net::Tensor;
 use derefnet_core::physics::{
-    FRAME_LEN, FRAME_SIDE, MAP_LEN, MAP_SIDE, Optics, PSF_SIGMA, RATIO, RESPONSE_LEN, Separable,
-    WINDOW,
+    FRAME_LEN, MAP_LEN, MAP_SIDE, Optics, RESPONSE_LEN, Separable, WINDOW,
 };
-use derefnet_core::weights::{
-    Calibration, HEAD_OUTPUTS, HeadHeader, Header, Intensities, MAX_BLOCKS, MAX_STAGES, MapHeader,
-    Model, OFFSETS, Physics, STEP_SHIFTS,
-};
+use derefnet_core::weights::{HEAD_OUTPUTS, HeadHeader, MapHeader, OFFSETS, STEP_SHIFTS};
 
 use super::body::Body;
 use super::calibrate::{CalibrationData, Ranges};
+use super::folded::{Folded, Steps, check, header};
 use super::layer::FloatLayer;
-use crate::model::{DeRefNet, HeadConfig, Provenance, TimeConvention};
+use crate::model::{DeRefNet, HeadConfig, Provenance};
 use crate::{Error, Result};
 
 /// How much farther than in calibration a tensor may reach before it saturates.
 const HEADROOM: f64 = 1.5;
 /// Greatest activation.
 const MOST: f64 = 32_767.0;
+/// Places of the neighbours in the window.
+const TIMES: [u8; 4] = [0, 1, 3, 4];
 /// Times by which the position code divides.
 const TIME_UNIT: f32 = 20.0;
 
@@ -37,18 +36,17 @@ fn fraction_bits(range: f64, most: u8) -> u8 {
         .unwrap_or(0)
 }
 
-/// The model file of `network`, whose tensors reach as far as `ranges`; `header` gives what is not in
-/// the network. The file was read back once: its sums cannot overflow.
+/// The integers of `network`, whose tensors reach as far as `ranges`; `provenance` and `data` say where
+/// they come from.
 ///
 /// # Errors
-/// If the position code does not count within the window, sizes are beyond those of the format, or a
-/// layer's scales do not fit; names what.
-pub fn fold(
+/// If the format cannot hold the network, or a layer's scales do not fit; names what.
+pub fn fold<'p>(
     network: &DeRefNet,
     ranges: &Ranges,
-    provenance: &Provenance,
+    provenance: &'p Provenance,
     data: &CalibrationData,
-) -> Result<Vec<u8>> {
+) -> Result<Folded<'p>> {
     check(network)?;
     let unit = f64::from(network.config.intensity_scale);
     let input_bits = fraction_bits(f64::from(ranges.counts) * HEADROOM, 8);
@@ -56,87 +54,25 @@ pub fn fold(
         network,
         ranges,
         body: Body::default(),
+        steps: Steps::default(),
         input: 1.0 / f64::from(1u32 << input_bits) / unit,
         unit,
     };
     let map = Some(fold.map()?);
     let head = network.config.head.as_ref();
     let head = head.map(|head| fold.head(head)).transpose()?;
-    let header = Header {
-        physics: Physics {
-            side: FRAME_SIDE as u8,
-            ratio: RATIO as u8,
-            window: WINDOW as u8,
-            psf_sigma: PSF_SIGMA,
-        },
-        intensities: Intensities {
-            mean: 235.0,
-            sigma: 8.66,
-        },
-        input_bits,
-        map,
-        head,
-        provenance: of_file(provenance, data),
-    };
-    let file = fold.body.file(&header)?;
-    let refused = |e| Error::CheckFailed(format!("quantised model: {e}"));
-    Model::load(&file).map_err(refused)?;
-    Ok(file)
-}
-
-fn of_file<'p>(
-    provenance: &'p Provenance,
-    data: &CalibrationData,
-) -> derefnet_core::weights::Provenance<'p> {
-    derefnet_core::weights::Provenance {
-        program: &provenance.program,
-        data_version: &provenance.data_version,
-        seed: provenance.seed,
-        steps: provenance.steps,
-        trajectories: provenance.trajectories,
-        noise: provenance
-            .noise
-            .map(|noise| noise.map(|sigma| sigma as f32)),
-        centerness: provenance.centerness,
-        calibration: Calibration {
-            seed: data.seed,
-            trajectories: data.trajectories,
-            noise: data.noise.map(|sigma| sigma as f32),
-        },
-        accuracy: None,
-    }
-}
-
-/// Refuses networks that the format cannot hold.
-fn check(network: &DeRefNet) -> Result<()> {
-    let config = &network.config;
-    let refuse = |holds: bool, what: &str| {
-        let error = || Error::usage(format!("cannot quantise this model: {what}"));
-        holds.then_some(()).ok_or_else(error)
-    };
-    let width = |channels: usize| channels.is_multiple_of(8) && (8..=64).contains(&channels);
-    let window = config.time == TimeConvention::Window;
-    refuse(
-        window,
-        "its position code counts within the trajectory, expected the window",
-    )?;
-    refuse(
-        width(config.channels),
-        "channels must be a multiple of 8 up to 64",
-    )?;
-    refuse(config.stages <= MAX_STAGES, "stages must be 16 at most")?;
-    let blocks = config
-        .residual_blocks
-        .max(config.head.as_ref().map_or(0, |head| head.blocks));
-    refuse(blocks <= MAX_BLOCKS, "residual blocks must be 8 at most")?;
-    let head = config.head.as_ref().is_none_or(|head| width(head.channels));
-    refuse(head, "the head's channels must be a multiple of 8 up to 64")
+    Ok(Folded {
+        header: header(input_bits, (map, head), provenance, data),
+        body: fold.body,
+        steps: fold.steps,
+    })
 }
 
 struct Fold<'n> {
     network: &'n DeRefNet,
     ranges: &'n Ranges,
     body: Body,
+    steps: Steps,
     /// What a step of the input is worth.
     input: f64,
     unit: f64,
@@ -186,7 +122,10 @@ impl Fold<'_> {
         let (c, stages) = (config.channels, config.stages);
         let last = self.last_step();
         self.tables()?;
-        let cells = self.start(step(self.ranges.of(Tensor::Start)))?;
+        let start = step(self.ranges.of(Tensor::Start));
+        let cells = self.start(start)?;
+        self.steps.set([Tensor::Start], start);
+        self.steps.set([Tensor::Back], self.input);
         for k in 0..stages {
             self.stage(k, last)?;
         }
@@ -195,11 +134,15 @@ impl Fold<'_> {
         let tensors = (0..config.residual_blocks).map(|b| Tensor::Block(b as u8, 1));
         let tail = step(self.ranges.over(tensors.chain([Tensor::Tail])));
         self.conv2d("TDDA.tail_conv.0.conv", c, last, tail)?;
+        self.steps.set([Tensor::Tail], tail);
         for block in 0..config.residual_blocks {
             let inner = step(self.ranges.of(Tensor::Block(block as u8, 0)));
             self.block(&format!("TDDA.tail_conv.1.{block}"), c, tail, inner)?;
+            self.steps.set([Tensor::Block(block as u8, 0)], inner);
+            self.steps.set([Tensor::Block(block as u8, 1)], tail);
         }
         let answer = step(self.ranges.of(Tensor::Map));
+        self.steps.set([Tensor::Map], answer);
         self.conv2d("TDDA.tail_conv.2", 1, tail, answer)?;
         Ok(MapHeader {
             channels: c as u8,
@@ -266,7 +209,8 @@ impl Fold<'_> {
         let stage = k as u8;
         let config = &self.network.config;
         let c = config.channels;
-        let of = |tensor| step(self.ranges.of(tensor));
+        let ranges = self.ranges;
+        let of = |tensor| step(ranges.of(tensor));
         let input = if k == 0 {
             of(Tensor::Start)
         } else {
@@ -281,9 +225,14 @@ impl Fold<'_> {
         let theta = f64::from(self.values(&format!("fcs.{k}.soft_thr"))[0]);
         let [a, b, d] = [0, 1, 2].map(|layer| {
             let reach = if layer == 1 { theta.abs() as f32 } else { 0.0 };
-            step(self.ranges.of(Tensor::Hidden(stage, layer)) + reach)
+            step(ranges.of(Tensor::Hidden(stage, layer)) + reach)
         });
         let r = of(Tensor::Step(stage));
+        self.steps.set([Tensor::Step(stage)], r);
+        for (layer, step) in (0..).zip([a, b, d]) {
+            self.steps.set([Tensor::Hidden(stage, layer)], step);
+        }
+        self.steps.set([Tensor::Stage(stage)], output);
         self.data_step(k, input, r, (theta / b).round() as i32)?;
         let name = |part: &str| format!("fcs.{k}.{part}");
         self.conv2d(&name("conv1_forward"), c, r, a)?;
@@ -351,7 +300,6 @@ impl Fold<'_> {
 
     /// Attention and both deformable convolutions; returns the displacements' fraction bits.
     fn alignment(&mut self, c: usize, last: f64) -> Result<[u8; 2]> {
-        const TIMES: [u8; 4] = [0, 1, 3, 4];
         let ranges = self.ranges;
         let over = |tensor: fn(u8) -> Tensor| ranges.over(TIMES.map(tensor));
         let feature = step(over(Tensor::Feature));
@@ -385,6 +333,17 @@ impl Fold<'_> {
             self.conv2d(&layer, c, maps[index], outputs[index])?;
         }
         self.conv2d("TDDA.conv", 1, outputs[1], last)?;
+        self.steps.set((0..WINDOW as u8).map(Tensor::Coded), last);
+        self.steps.set([Tensor::Stack], last);
+        self.steps.set(TIMES.map(Tensor::Feature), feature);
+        self.steps.set(TIMES.map(Tensor::Aggregate), joined);
+        for (index, (bits, output)) in (0..).zip(bits.into_iter().zip(outputs)) {
+            let unit = 1.0 / f64::from(1u32 << bits);
+            self.steps
+                .set(TIMES.map(|t| Tensor::Offsets(t, index)), unit);
+            self.steps
+                .set(TIMES.map(|t| Tensor::Deformed(t, index)), output);
+        }
         Ok(bits)
     }
 
@@ -398,13 +357,17 @@ impl Fold<'_> {
         let outputs = (0..head.blocks).map(|b| Tensor::HeadBlock(b as u8, 1));
         let outer = step(ranges.over(outputs.chain([Tensor::HeadInput])));
         self.conv2d("head.input", head.channels, self.input, outer)?;
+        self.steps.set([Tensor::HeadInput], outer);
         for block in 0..head.blocks {
             let inner = step(ranges.of(Tensor::HeadBlock(block as u8, 0)));
             self.block(&format!("head.blocks.{block}"), head.channels, outer, inner)?;
+            self.steps.set([Tensor::HeadBlock(block as u8, 0)], inner);
+            self.steps.set([Tensor::HeadBlock(block as u8, 1)], outer);
         }
         let steps = ranges.head.map(step);
         let of_output = |output: usize| steps[output % steps.len()];
         self.layer_of("head.output", HEAD_OUTPUTS, 9, outer, of_output)?;
+        self.steps.head = steps;
         Ok(HeadHeader {
             channels: head.channels as u8,
             residual_blocks: head.blocks as u8,

@@ -2,11 +2,12 @@
 
 use derefnet_core::arch::Kernels;
 use derefnet_core::locate::head::{ANSWER_LEN, CHANNELS};
-use derefnet_core::net::{Frame, Lengths, Run, Scratch, take_frame};
+use derefnet_core::net::{Frame, Lengths, Probe, Run, Scratch, take_frame};
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, WINDOW};
 use derefnet_core::weights::Model;
 use rayon::prelude::*;
 
+use crate::eval::network::{Network, no_head};
 use crate::model::Frames;
 use crate::{Error, Result};
 
@@ -90,11 +91,63 @@ impl<'m> Quantised<'m> {
         (0..frames.trajectories()).flat_map(windows).collect()
     }
 
-    /// Maps of all windows of `frames`, counts, `(windows, 1089)`.
+    /// Shows `probe` every tensor of the window `(5, 121)` counts.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the model has no map.
-    pub fn maps(&self, frames: &Frames) -> Result<Vec<f32>> {
+    /// [`Error::Usage`] if it is no window.
+    pub fn see(&self, window: &[f32], probe: &mut dyn Probe) -> Result<()> {
+        let inputs = self.inputs(&Frames {
+            counts: window.to_vec(),
+            length: WINDOW,
+        });
+        let Some(window) = inputs.as_array::<WINDOW>() else {
+            return Err(Error::usage("expected one window of five frames"));
+        };
+        if let Some(network) = &self.model.map {
+            let lengths = Lengths::map(network.header.channels.into());
+            let mut stages = [[0; MAP_LEN]; WINDOW];
+            self.run_seen(lengths, &mut Buffers::new(lengths), probe, |run| {
+                for (frame, stage) in window.iter().zip(&mut stages) {
+                    run.unfold(network, frame, stage);
+                }
+                run.align(network, stages.each_ref());
+                run.tail(network, &mut [0; MAP_LEN]);
+            })?;
+        }
+        if let Some(head) = &self.model.head {
+            let lengths = Lengths::head(head.header.channels.into());
+            self.run_seen(lengths, &mut Buffers::new(lengths), probe, |run| {
+                run.answer(head, window.each_ref());
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Runs a part of the network.
+    fn run<T>(
+        &self,
+        lengths: Lengths,
+        buffers: &mut Buffers,
+        part: impl FnOnce(&mut Run) -> T,
+    ) -> Result<T> {
+        self.run_seen(lengths, buffers, &mut (), part)
+    }
+
+    fn run_seen<T>(
+        &self,
+        lengths: Lengths,
+        buffers: &mut Buffers,
+        probe: &mut dyn Probe,
+        part: impl FnOnce(&mut Run) -> T,
+    ) -> Result<T> {
+        let run = Run::new(self.kernels, lengths, buffers.scratch(), probe);
+        let mut run = run.map_err(|e| Error::CheckFailed(e.to_string()))?;
+        Ok(part(&mut run))
+    }
+}
+
+impl Network for Quantised<'_> {
+    fn maps(&self, frames: &Frames) -> Result<Vec<f32>> {
         let network = self.model.map.as_ref();
         let network = network.ok_or_else(|| Error::usage("this model has no map, only a head"))?;
         let lengths = Lengths::map(network.header.channels.into());
@@ -122,15 +175,8 @@ impl<'m> Quantised<'m> {
         Ok(maps.into_flattened())
     }
 
-    /// Raw answers of the offset head for all windows of `frames`, `(windows, 11, 11, 3, 3, 7)`; `None`
-    /// if the model has no head.
-    ///
-    /// # Errors
-    /// None that a loaded model can cause.
-    pub fn answers(&self, frames: &Frames) -> Result<Option<Vec<f32>>> {
-        let Some(head) = self.model.head.as_ref() else {
-            return Ok(None);
-        };
+    fn answers(&self, frames: &Frames) -> Result<Vec<f32>> {
+        let head = self.model.head.as_ref().ok_or_else(no_head)?;
         let lengths = Lengths::head(head.header.channels.into());
         let inputs = self.inputs(frames);
         let answer = |buffers: &mut Buffers, &start: &usize| {
@@ -147,19 +193,15 @@ impl<'m> Quantised<'m> {
         let starts = starts.par_iter().map_init(|| Buffers::new(lengths), answer);
         let answers: Vec<Vec<f32>> = starts.collect::<Result<_>>()?;
         debug_assert!(answers.iter().all(|answer| answer.len() == ANSWER_LEN));
-        Ok(Some(answers.concat()))
+        Ok(answers.concat())
     }
 
-    /// Runs a part of the network.
-    fn run<T>(
-        &self,
-        lengths: Lengths,
-        buffers: &mut Buffers,
-        part: impl FnOnce(&mut Run) -> T,
-    ) -> Result<T> {
-        let mut probe = ();
-        let run = Run::new(self.kernels, lengths, buffers.scratch(), &mut probe);
-        let mut run = run.map_err(|e| Error::CheckFailed(e.to_string()))?;
-        Ok(part(&mut run))
+    fn head_unit(&self) -> Option<f32> {
+        self.model.head.as_ref().map(|head| head.header.unit)
+    }
+
+    fn check_length(&self, _: usize) -> Result<()> {
+        // Such a network counts time within the window.
+        Ok(())
     }
 }

@@ -11,7 +11,9 @@ mod detect;
 mod peak;
 mod rows;
 
-use super::{Finish, MAX_OUTPUTS, MAX_PIXELS, Product, SEGMENTS, Sampling, Scaling, scalar};
+use super::{
+    Finish, MAX_OUTPUTS, MAX_PIXELS, Product, ProductShape, SEGMENTS, Sampling, Scaling, scalar,
+};
 
 /// Longest run and stride that the kernels take, so that no index overflows.
 const LONGEST: usize = 1 << 20;
@@ -50,6 +52,18 @@ impl Set {
             match self.0 {
                 Level::Avx2 => peak::avx2(turns),
                 Level::Avx512 => peak::avx512(turns),
+            }
+        }
+    }
+
+    pub(super) fn pack(self, shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
+        match self.0 {
+            Level::Avx2 => scalar::pack(shape, weights, packed),
+            Level::Avx512 => {
+                scalar::pack_blocks(shape, weights, packed, |weights, block, lanes| {
+                    // SAFETY: detection has found the instructions.
+                    unsafe { avx512::pack_block(shape, weights, block, lanes) }
+                })
             }
         }
     }

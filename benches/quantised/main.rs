@@ -1,9 +1,11 @@
-//! The integer network on one thread: convolutions with their requantisation and deformable
-//! sampling, for every set of kernels that the processor can run.
+//! The integer network on one thread: convolutions with their requantisation, deformable sampling,
+//! and whole networks, for every set of kernels that the processor can run.
 //!
 //! Rates are multiply-adds per cycle of the core clock, beside those of the same instruction on
 //! registers alone. The clock comes from a chain of dependent additions and exclusive ors, one cycle
 //! each. All cases take turns; medians over the turns. `-- --test` takes one turn.
+
+mod network;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -215,7 +217,7 @@ fn report(cases: &[Case], turns: usize) {
     }
 }
 
-fn main() {
+fn main() -> derefnet::Result<()> {
     let quick = std::env::args().any(|arg| arg == "--test");
     let turns = if quick { 1 } else { TURNS };
     let mut cases = cases();
@@ -223,4 +225,5 @@ fn main() {
         cases.iter_mut().for_each(Case::turn);
     }
     report(&cases, turns);
+    network::run(quick)
 }
