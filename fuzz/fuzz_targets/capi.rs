@@ -144,6 +144,7 @@ fn readings<const N: usize>(pixel: [u16; 2]) -> [u16; N] {
 }
 
 fuzz_target!(|calls: Vec<Call>| {
+    // SAFETY: numbers alone.
     let zero: DrefAnswer = unsafe { core::mem::zeroed() };
     let mut state = State {
         place: Box::new(Place([0xa5; DREF_PAPER_STREAM_BYTES])),
