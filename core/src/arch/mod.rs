@@ -4,6 +4,8 @@
 //! The scalar set is the definition, in safe code. Every other set of kernels gives the same bits, which
 //! integers make possible: sums below 2³¹ do not depend on their order.
 
+#[cfg(derefnet_dsp)]
+mod arm;
 mod scalar;
 
 use crate::fixed::Requant;
@@ -154,6 +156,8 @@ pub struct Kernels(Isa);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Isa {
     Scalar,
+    #[cfg(derefnet_dsp)]
+    Arm(arm::Set),
 }
 
 impl Kernels {
@@ -162,27 +166,37 @@ impl Kernels {
 
     /// The fastest set.
     pub fn best() -> Self {
-        Self::SCALAR
+        Self::available().last().unwrap_or(Self::SCALAR)
     }
 
-    /// All sets that this processor can run, the definition first.
+    /// All sets that this processor can run, the definition first and the fastest last.
     pub fn available() -> impl Iterator<Item = Self> {
-        [Self::SCALAR].into_iter()
+        let sets = core::iter::once(Self::SCALAR);
+        #[cfg(derefnet_dsp)]
+        let sets = sets.chain(arm::Set::available().map(|set| Self(Isa::Arm(set))));
+        sets
     }
 
     /// Name for reports.
     pub const fn name(self) -> &'static str {
         match self.0 {
             Isa::Scalar => "scalar",
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.name(),
         }
     }
 
-    /// Lays weights `(outputs, segments, run)`, `i8` as in the model file, out as the sums read
-    /// them: `(block, segment, pair of inputs, output of the block, input of the pair)`, `i16`.
+    /// Lays weights `(outputs, segments, run)`, `i8` as in the model file, out as this set's sums
+    /// read them; the scalar set: `(block, segment, pair of inputs, output of the block, input of
+    /// the pair)`, `i16`.
     ///
     /// Does nothing unless `weights` and `packed` hold as many numbers as `shape` says (`packed` may
     /// hold more).
     pub fn pack(self, shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
+        #[cfg(derefnet_dsp)]
+        if let Isa::Arm(set) = self.0 {
+            return set.pack(shape, weights, packed);
+        }
         scalar::pack(shape, weights, packed);
     }
 
@@ -193,6 +207,8 @@ impl Kernels {
     pub fn accumulate(self, product: &Product, sums: &mut [i32]) {
         match self.0 {
             Isa::Scalar => scalar::accumulate(product, sums),
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.accumulate(product, sums),
         }
     }
 
@@ -208,6 +224,8 @@ impl Kernels {
     ) -> u32 {
         match self.0 {
             Isa::Scalar => scalar::requantise(sums, outputs, scaling, finish, (out, stride)),
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.requantise(sums, outputs, scaling, finish, (out, stride)),
         }
     }
 
@@ -216,6 +234,8 @@ impl Kernels {
     pub fn sample(self, sampling: &Sampling, patches: &mut [i16]) {
         match self.0 {
             Isa::Scalar => scalar::sample(sampling, patches),
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.sample(sampling, patches),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling};
 use crate::fixed::{SHARE_BITS, WHOLE, saturate};
 
 /// Taps of a 3×3 kernel.
-const TAPS: usize = 9;
+pub(super) const TAPS: usize = 9;
 
 pub(super) fn pack(shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
     let (run, padded_run) = (shape.run, shape.padded_run());

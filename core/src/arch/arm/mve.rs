@@ -1,0 +1,101 @@
+//! VMLADAVA: the products of eight 16-bit lanes an instruction, added to a 32-bit sum.
+//!
+//! Packed weights of a segment: `(output, input)`. The loops are predicated at their tails, so runs
+//! of any length need no padding, and nothing has to lie on words.
+
+#![allow(unsafe_code)]
+
+use core::arch::asm;
+
+use super::tile::{Routines, Tile};
+
+pub(super) const ROUTINES: Routines = Routines { pack, place, add };
+
+fn pack(rows: [&[u8]; 2], slots: &mut [i16]) {
+    let run = slots.len() / 2;
+    for (row, slots) in rows.iter().zip(slots.chunks_exact_mut(run.max(1))) {
+        for (&byte, slot) in row.iter().zip(slots) {
+            *slot = i16::from(byte as i8);
+        }
+    }
+}
+
+fn place(output: usize, k: usize, run: usize) -> usize {
+    output * run + k
+}
+
+fn add(tile: &mut Tile) {
+    let routine = if tile.is_single() {
+        add_pixel
+    } else {
+        add_pixels
+    };
+    // SAFETY: Tile::new saw that all that the loops read and write lies inside its slices, and that
+    // a run is not empty.
+    unsafe { routine(tile) }
+}
+
+/// An inner loop over [`Tile`]; `$second` holds what the second pixel adds to it.
+///
+/// r1 and r3 addresses of the pixels' inputs, r5 and r7 of both outputs' weights, r9 and r11 of the
+/// pixels' sums, r12 the end of the first pixel's sums, r4 and r6 sums of the first pixel, r8 and
+/// r10 of the second, r2 numbers of a run, r0 how far the loop takes an address.
+macro_rules! inner_loop {
+    ($name:ident, $second:literal) => {
+        /// # Safety
+        /// The slices of `tile` hold all that it says.
+        #[inline(never)]
+        unsafe fn $name(tile: &mut Tile) {
+            // SAFETY: the caller's; registers that a call must keep are kept.
+            unsafe {
+            asm!(
+                "push {{r4-r11}}",
+                "ldrd r2, r3, [r0, #20]",
+                "ldrd r9, r11, [r0, #12]",
+                "add r12, r9, r3, lsl #2",
+                "ldr r5, [r0, #8]",
+                "add r7, r5, r2, lsl #1",
+                "ldrd r1, r3, [r0]",
+                "add r0, r2, #7",
+                "lsr r0, r0, #3",
+                "lsl r0, r0, #4",
+                // Two outputs.
+                "2:",
+                "ldrd r4, r6, [r9]",
+                "ldrd r8, r10, [r11]",
+                "dlstp.16 lr, r2",
+                "3:",
+                "vldrh.u16 q0, [r1], #16",
+                "vldrh.u16 q1, [r5], #16",
+                "vmladava.s16 r4, q0, q1",
+                "vldrh.u16 q2, [r7], #16",
+                "vmladava.s16 r6, q0, q2",
+                $second,
+                "letp lr, 3b",
+                // In this order: a single pixel is also the second one, with sums left as they were.
+                "strd r8, r10, [r11], #8",
+                "strd r4, r6, [r9], #8",
+                "sub r1, r1, r0",
+                "sub r3, r3, r0",
+                // On by two rows of weights.
+                "rsb r4, r0, r2, lsl #2",
+                "add r5, r5, r4",
+                "add r7, r7, r4",
+                "cmp r9, r12",
+                "bne 2b",
+                "pop {{r4-r11}}",
+                inout("r0") tile => _,
+                out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
+out("d0") _, out("d1") _, out("d2") _, out("d3") _,
+out("d4") _, out("d5") _, out("d6") _, out("d7") _,
+            );
+            }
+        }
+    };
+}
+
+inner_loop!(
+    add_pixels,
+    "vldrh.u16 q3, [r3], #16\nvmladava.s16 r8, q3, q1\nvmladava.s16 r10, q3, q2"
+);
+inner_loop!(add_pixel, "");
