@@ -74,7 +74,13 @@ impl Set {
         finish: Finish,
         out: (&mut [i16], usize),
     ) -> u32 {
-        rescale::requantise(sums, outputs, scaling, finish, out)
+        match self {
+            #[cfg(derefnet_mve)]
+            Self::Mve if !matches!(finish, Finish::Shrink(_)) => {
+                mve::requantise(sums, outputs, scaling, finish, out)
+            }
+            _ => dsp::requantise(sums, outputs, scaling, finish, out),
+        }
     }
 
     pub(super) fn sample(self, sampling: &Sampling, patches: &mut [i16]) {

@@ -7,6 +7,8 @@
 
 use core::arch::asm;
 
+use super::super::{Finish, Scaling};
+use super::rescale;
 use super::tile::{Routines, Tile};
 
 pub(super) const ROUTINES: Routines = Routines { pack, place, add };
@@ -99,3 +101,75 @@ inner_loop!(
     "vldrh.u16 q3, [r3], #16\nvmladava.s16 r8, q3, q1\nvmladava.s16 r10, q3, q2"
 );
 inner_loop!(add_pixel, "");
+
+/// Requantisation that ends in [`Finish::Plain`], [`Finish::Relu`] or [`Finish::Add`].
+pub(super) fn requantise(
+    sums: &[i32],
+    outputs: usize,
+    scaling: &Scaling,
+    finish: Finish,
+    out: (&mut [i16], usize),
+) -> u32 {
+    let floor = if finish == Finish::Relu { 0 } else { i32::MIN };
+    let keep = if finish == Finish::Add { -1 } else { 0 };
+    rescale::pixels(sums, outputs, out, |sums, out| {
+        // SAFETY: as many sums as results, at most as many as the scaling has numbers, and one at
+        // least.
+        unsafe { pixel(sums, scaling, [floor, keep], out) }
+    })
+}
+
+/// Four outputs at a time: `max(requant(sum + bias) + (there & keep), floor)`, saturated.
+///
+/// The upper word of the doubled product is `floor(sum · multiplier · 2^-31)`: it holds the bit that
+/// decides about rounding even for a shift of 32, and a rounding shift of it gives the result.
+/// q0 values, q1 operands, q2 31, q3 `keep`, q4 `floor`, q5 ones.
+///
+/// # Safety
+/// As many results as sums, 1 to 64.
+unsafe fn pixel(sums: &[i32], scaling: &Scaling, [floor, keep]: [i32; 2], out: &mut [i16]) -> u32 {
+    let mut saturated = 0;
+    // SAFETY: the caller's; the loop's tail is predicated.
+    unsafe {
+        asm!(
+            "vdup.32 q3, r8",
+            "vdup.32 q4, r5",
+            "vmov.i32 q2, #31",
+            "vmov.i32 q5, #1",
+            "dlstp.32 lr, lr",
+            "2:",
+            "vldrw.u32 q0, [r0], #16",
+            "vldrw.u32 q1, [r1], #16",
+            "vadd.i32 q0, q0, q1",
+            "vldrw.u32 q1, [r2], #16",
+            "vqdmulh.s32 q0, q0, q1",
+            "vldrw.u32 q1, [r3], #16",
+            "vsub.i32 q1, q2, q1",
+            "vrshl.s32 q0, q0, q1",
+            "vldrh.s32 q1, [r4]",
+            "vand q1, q1, q3",
+            "vadd.i32 q0, q0, q1",
+            "vmax.s32 q0, q0, q4",
+            "vqmovnb.s32 q1, q0",
+            "vmovlb.s16 q1, q1",
+            "vpt.i32 ne, q0, q1",
+            "vaddvat.u32 r12, q5",
+            "vstrh.32 q1, [r4], #8",
+            "letp lr, 2b",
+            inout("r0") sums.as_ptr() => _,
+            inout("r1") scaling.bias.as_ptr() => _,
+            inout("r2") scaling.multiplier.as_ptr() => _,
+            inout("r3") scaling.shift.as_ptr() => _,
+            inout("r4") out.as_mut_ptr() => _,
+            in("r5") floor,
+            in("r8") keep,
+            inout("r12") saturated,
+            inout("lr") sums.len() => _,
+            out("d0") _, out("d1") _, out("d2") _, out("d3") _,
+            out("d4") _, out("d5") _, out("d6") _, out("d7") _,
+            out("d8") _, out("d9") _, out("d10") _, out("d11") _,
+            options(nostack),
+        );
+    }
+    saturated
+}
