@@ -88,15 +88,16 @@ impl Requant {
     /// `round(sum · multiplier · 2^-shift)`, ties towards plus infinity; any `sum` fits.
     #[inline(always)]
     pub const fn apply(self, sum: i32) -> i32 {
-        self.round(sum as i64 * self.multiplier as i64)
+        rounded_shift(sum as i64 * self.multiplier as i64, self.shift) as i32
     }
+}
 
-    /// The rounding shift alone, of a sum of two products below 2^62 in magnitude.
-    #[inline(always)]
-    pub(crate) const fn round(self, product: i64) -> i32 {
-        let shift = self.shift as u32 & 63;
-        (product.wrapping_add(1i64 << (shift.wrapping_sub(1) & 63)) >> shift) as i32
-    }
+/// `round(product · 2^-shift)`, ties towards plus infinity, for a `shift` of 1..=62 and a `product`
+/// below 2⁶² in magnitude.
+#[inline(always)]
+pub const fn rounded_shift(product: i64, shift: u8) -> i64 {
+    let shift = shift as u32 & 63;
+    product.wrapping_add(1i64 << (shift.wrapping_sub(1) & 63)) >> shift
 }
 
 /// `value` as an `i16`, at the nearest end of its range where it does not fit; the flag tells

@@ -11,6 +11,7 @@
 //! | [`dataset`] | splits, on-disk layouts, loaders |
 //! | [`tensor`], [`backend`], [`autograd`], [`ops`] | the training engine |
 //! | [`model`] | DeRefNet |
+//! | [`quantize`] | from a trained network to the integers of a model file |
 //! | [`train`] | losses, Adam, schedules, checkpoints |
 //! | [`eval`] | the metric over data sets, the Cramér–Rao bound, calibration |
 //! | [`plot`] | figures |
@@ -30,6 +31,7 @@ pub mod eval;
 pub mod model;
 pub mod ops;
 pub mod plot;
+pub mod quantize;
 pub mod raster;
 pub mod rng;
 pub mod scene;

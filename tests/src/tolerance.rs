@@ -137,3 +137,11 @@ pub const ELLIPSES: std::ops::RangeInclusive<f64> = 0.92..=0.98;
 /// Hash of the fit's answers to 1,000 generated windows (`runners/locate.rs`), computed by that test
 /// itself on x86-64. It changes whenever the fit or the generator does, and with nothing else.
 pub const LOCATED_BITS: u64 = 0x9198_94ec_2a0e_5980;
+
+/// Hash of the offset head's answers to 10,000 windows by a model of random weights
+/// (`runners/integer_bits.rs`), computed by that test itself with the scalar kernels. It changes with
+/// the integer contract, the random models and the windows, and with nothing else.
+pub const HEAD_BITS: u64 = 0x5a81_a3dc_fa34_97e9;
+
+/// The same of the map, of 320 and of 10,000 windows.
+pub const MAP_BITS: [u64; 2] = [0xfc7f_0d54_233f_3dad, 0x29a0_ba65_a583_8830];

@@ -27,7 +27,7 @@ struct Peer {
 }
 
 /// All benchmarks, in the order in which they run.
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "kernels",
         options: &[],
@@ -50,6 +50,11 @@ const BENCHES: [Bench; 7] = [
             modules: "numpy, onnx, onnxruntime",
             packages: "numpy onnx onnxruntime",
         }),
+    },
+    Bench {
+        name: "quantised",
+        options: &[],
+        peer: None,
     },
     Bench {
         name: "scaling",

@@ -7,11 +7,15 @@
 #[cfg(derefnet_dsp)]
 mod arm;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use crate::fixed::Requant;
 
 /// Most outputs of one layer.
 pub const MAX_OUTPUTS: usize = 64;
+/// Side of the tables that [`Kernels::multiply`] takes: cells of a map's side.
+pub const TABLE_SIDE: usize = crate::physics::MAP_SIDE;
 /// Most pixels of one row.
 pub const MAX_PIXELS: usize = 33;
 /// Runs of inputs that one output adds up at most: the rows of a 3×3 kernel.
@@ -158,6 +162,8 @@ enum Isa {
     Scalar,
     #[cfg(derefnet_dsp)]
     Arm(arm::Set),
+    #[cfg(target_arch = "x86_64")]
+    X86(x86::Set),
 }
 
 impl Kernels {
@@ -174,6 +180,8 @@ impl Kernels {
         let sets = core::iter::once(Self::SCALAR);
         #[cfg(derefnet_dsp)]
         let sets = sets.chain(arm::Set::available().map(|set| Self(Isa::Arm(set))));
+        #[cfg(target_arch = "x86_64")]
+        let sets = sets.chain(x86::Set::available().map(|set| Self(Isa::X86(set))));
         sets
     }
 
@@ -183,6 +191,21 @@ impl Kernels {
             Isa::Scalar => "scalar",
             #[cfg(derefnet_dsp)]
             Isa::Arm(set) => set.name(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.name(),
+        }
+    }
+
+    /// Carries out the multiply-adds of [`Self::accumulate`] on registers alone, for benchmarks to
+    /// compare with; returns how many there were. None for the definition, which has no instruction
+    /// of its own.
+    pub fn peak(self, turns: u32) -> Option<u64> {
+        match self.0 {
+            Isa::Scalar => None,
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(_) => None,
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => Some(set.peak(turns)),
         }
     }
 
@@ -193,11 +216,13 @@ impl Kernels {
     /// Does nothing unless `weights` and `packed` hold as many numbers as `shape` says (`packed` may
     /// hold more).
     pub fn pack(self, shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
-        #[cfg(derefnet_dsp)]
-        if let Isa::Arm(set) = self.0 {
-            return set.pack(shape, weights, packed);
+        match self.0 {
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.pack(shape, weights, packed),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.pack(shape, weights, packed),
+            _ => scalar::pack(shape, weights, packed),
         }
-        scalar::pack(shape, weights, packed);
     }
 
     /// `sums[p·padded + o] = Σ_s Σ_k runs[s][p·stride + k] · w[o][s][k]`.
@@ -209,6 +234,18 @@ impl Kernels {
             Isa::Scalar => scalar::accumulate(product, sums),
             #[cfg(derefnet_dsp)]
             Isa::Arm(set) => set.accumulate(product, sums),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.accumulate(product, sums),
+        }
+    }
+
+    /// `sums = rows · table`, `(n, 33)` times `(33, 33)`, as many rows as there are in both; sums must
+    /// stay below 2³¹.
+    pub fn multiply(self, rows: &[i16], table: &[i16], sums: &mut [i32]) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.multiply(rows, table, sums),
+            _ => scalar::multiply(rows, table, sums),
         }
     }
 
@@ -226,6 +263,8 @@ impl Kernels {
             Isa::Scalar => scalar::requantise(sums, outputs, scaling, finish, (out, stride)),
             #[cfg(derefnet_dsp)]
             Isa::Arm(set) => set.requantise(sums, outputs, scaling, finish, (out, stride)),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.requantise(sums, outputs, scaling, finish, (out, stride)),
         }
     }
 
@@ -236,6 +275,8 @@ impl Kernels {
             Isa::Scalar => scalar::sample(sampling, patches),
             #[cfg(derefnet_dsp)]
             Isa::Arm(set) => set.sample(sampling, patches),
+            #[cfg(target_arch = "x86_64")]
+            Isa::X86(set) => set.sample(sampling, patches),
         }
     }
 }

@@ -1,40 +1,72 @@
 //! The kernels in safe code: the definition of every other set.
 
-use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling};
+use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling, TABLE_SIDE};
 use crate::fixed::{SHARE_BITS, WHOLE, saturate};
 
 /// Taps of a 3×3 kernel.
 pub(super) const TAPS: usize = 9;
 
 pub(super) fn pack(shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
-    let (run, padded_run) = (shape.run, shape.padded_run());
-    let per_output = shape.segments * run;
+    pack_blocks(shape, weights, packed, |weights, block, lanes| {
+        let per_output = (shape.segments * shape.run).max(1);
+        for (lane, weights) in weights.chunks_exact(per_output).enumerate() {
+            pack_lane(shape, weights, block, (lane, lanes));
+        }
+    });
+}
+
+/// Calls `pack_block(weights, block, lanes)` with the weights of each block's outputs and the place of
+/// the block, which holds zeros where outputs are missing.
+pub(super) fn pack_blocks(
+    shape: ProductShape,
+    weights: &[u8],
+    packed: &mut [i16],
+    mut pack_block: impl FnMut(&[u8], &mut [i16], usize),
+) {
     if weights.len() != shape.weights_len() || packed.len() < shape.packed_len() {
         return;
     }
-    let weight = |output: usize, segment: usize, k: usize| {
-        let inside = output < shape.outputs && k < run;
-        let byte = weights.get(output * per_output + segment * run + k);
-        byte.filter(|_| inside)
-            .map_or(0, |&byte| i16::from(byte as i8))
-    };
-    let mut slots = packed.iter_mut();
+    let per_output = (shape.segments * shape.run).max(1);
+    let block_len = shape.segments * shape.padded_run();
     if shape.outputs == 1 {
-        for segment in 0..shape.segments {
-            let inputs = (0..padded_run).map(|k| weight(0, segment, k));
-            inputs.zip(&mut slots).for_each(|(w, slot)| *slot = w);
-        }
-        return;
+        return pack_block(weights, packed, 1);
     }
+    let mut rest = packed;
     for (first, lanes) in shape.blocks() {
-        for segment in 0..shape.segments {
-            for k in (0..padded_run).step_by(2) {
-                for lane in first..first + lanes {
-                    for (half, slot) in (0..2).zip(&mut slots) {
-                        *slot = weight(lane, segment, k + half);
-                    }
-                }
-            }
+        let (block, tail) = rest.split_at_mut((lanes * block_len).min(rest.len()));
+        rest = tail;
+        if shape.outputs < first + lanes {
+            block.fill(0);
+        }
+        let weights = weights.get(first * per_output..).unwrap_or(&[]);
+        let weights = weights.get(..lanes * per_output).unwrap_or(weights);
+        pack_block(weights, block, lanes);
+    }
+}
+
+/// Puts the weights of one output in their places in a block.
+pub(super) fn pack_lane(
+    shape: ProductShape,
+    weights: &[u8],
+    block: &mut [i16],
+    (lane, lanes): (usize, usize),
+) {
+    let pairs_of_run = shape.padded_run() / 2;
+    let segments = block.chunks_exact_mut((2 * lanes * pairs_of_run).max(1));
+    for (weights, places) in weights.chunks_exact(shape.run.max(1)).zip(segments) {
+        let (pairs, odd) = weights.as_chunks::<2>();
+        let widen = |byte: u8| i16::from(byte as i8);
+        let last = odd.first().map(|&byte| [widen(byte), 0]);
+        let pairs = pairs.iter().map(|pair| pair.map(widen)).chain(last);
+        for (pair, places) in pairs.zip(
+            places
+                .as_chunks_mut::<2>()
+                .0
+                .iter_mut()
+                .skip(lane)
+                .step_by(lanes.max(1)),
+        ) {
+            *places = pair;
         }
     }
 }
@@ -45,7 +77,7 @@ pub(super) fn accumulate(product: &Product, sums: &mut [i32]) {
     if sums.len() < product.sums_len() {
         return;
     }
-    let rows = sums.chunks_exact_mut(padded).take(product.pixels);
+    let rows = sums.chunks_exact_mut(padded.max(1)).take(product.pixels);
     for (pixel, sums) in rows.enumerate() {
         sums.fill(0);
         for (segment, run) in product.runs.iter().take(shape.segments).enumerate() {
@@ -77,6 +109,24 @@ fn add_run(product: &Product, segment: usize, inputs: &[i16], sums: &mut [i32]) 
             let (a, b) = (i32::from(a), i32::from(b));
             for (sum, &[u, v]) in sums.iter_mut().zip(row.as_chunks::<2>().0) {
                 *sum += a * i32::from(u) + b * i32::from(v);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn multiply(rows: &[i16], table: &[i16], sums: &mut [i32]) {
+    for (row, sums) in rows
+        .chunks_exact(TABLE_SIDE)
+        .zip(sums.as_chunks_mut::<TABLE_SIDE>().0)
+    {
+        *sums = [0; TABLE_SIDE];
+        for (&factor, line) in row.iter().zip(table.as_chunks::<TABLE_SIDE>().0) {
+            // Tables are narrow bands, and maps mostly dark.
+            if factor != 0 {
+                for (sum, &x) in sums.iter_mut().zip(line) {
+                    *sum += i32::from(factor) * i32::from(x);
+                }
             }
         }
     }
@@ -158,8 +208,10 @@ impl Corners {
         let start = |r: i32, c: i32| {
             let side = 0..sampling.side as i32;
             let inside = side.contains(&r) && side.contains(&c);
-            let pixel = r as usize * (sampling.side + 1) + c as usize + 1;
-            if inside { pixel * sampling.channels } else { 0 }
+            if !inside {
+                return 0;
+            }
+            (r as usize * (sampling.side + 1) + c as usize + 1) * sampling.channels
         };
         let both = (down * right + WHOLE / 2) >> SHARE_BITS;
         Self {

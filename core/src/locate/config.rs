@@ -107,7 +107,7 @@ impl LocateConfig {
     };
 
     /// Refuses what has no meaning, naming the first such field.
-    pub(super) fn validate(&self) -> Result<()> {
+    pub(crate) fn validate(&self) -> Result<()> {
         check(&self.domains())?;
         check(&self.prior.domains())?;
         self.prior.arrangement.validate()

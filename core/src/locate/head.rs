@@ -106,6 +106,10 @@ impl Claim {
         self.probability * sum / THRESHOLDS.len() as f32
     }
 
+    fn means(&self) -> [f32; 3] {
+        [self.x, self.y, self.intensity]
+    }
+
     /// The claim as a target; the head does not know how the errors of `x` and `y` go together.
     pub fn target(&self) -> Target {
         Target {
@@ -144,22 +148,35 @@ impl Claim {
     }
 }
 
-/// Claims on one target, added up.
-#[derive(Clone, Copy, Default)]
+/// Claims on one target, added up about the first of them: about 0, the squares of coordinates would
+/// leave no digits of an `f32` for the spread.
+#[derive(Clone, Copy)]
 struct Sum {
+    origin: [f32; 3],
     weight: f32,
     first: [f32; 3],
     second: [f32; 3],
 }
 
 impl Sum {
+    /// No claims yet, about the place of `origin`.
+    fn about(origin: &Claim) -> Self {
+        Self {
+            origin: origin.means(),
+            weight: 0.0,
+            first: [0.0; 3],
+            second: [0.0; 3],
+        }
+    }
+
     fn add(&mut self, claim: &Claim) {
         let p = claim.probability;
         self.weight += p;
-        let means = [claim.x, claim.y, claim.intensity];
         let deviations = [claim.sigma_x, claim.sigma_y, claim.sigma_intensity];
+        let terms = claim.means().into_iter().zip(self.origin).zip(deviations);
         let sums = self.first.iter_mut().zip(&mut self.second);
-        for ((first, second), (mean, deviation)) in sums.zip(means.iter().zip(&deviations)) {
+        for ((first, second), ((mean, origin), deviation)) in sums.zip(terms) {
+            let mean = mean - origin;
             *first += p * mean;
             *second += p * (mean * mean + deviation * deviation);
         }
@@ -167,16 +184,15 @@ impl Sum {
 
     /// Mean and deviation of the mixture.
     fn claim(&self) -> Claim {
-        let [x, y, intensity] = self.first.map(|sum| sum / self.weight);
-        let mut deviations = [0.0; 3];
-        for ((deviation, second), mean) in deviations
-            .iter_mut()
-            .zip(&self.second)
-            .zip([x, y, intensity])
-        {
-            *deviation = libm::sqrtf((second / self.weight - mean * mean).max(0.0));
+        let (mut means, mut deviations) = (self.origin, [0.0; 3]);
+        let sums = self.first.iter().zip(&self.second);
+        let results = means.iter_mut().zip(&mut deviations);
+        for ((mean, deviation), (first, second)) in results.zip(sums) {
+            let shift = first / self.weight;
+            *mean += shift;
+            *deviation = libm::sqrtf((second / self.weight - shift * shift).max(0.0));
         }
-        let [sigma_x, sigma_y, sigma_intensity] = deviations;
+        let ([x, y, intensity], [sigma_x, sigma_y, sigma_intensity]) = (means, deviations);
         Claim {
             probability: self.weight.min(1.0),
             x,
@@ -264,7 +280,7 @@ fn gather(heard: &[Claim]) -> Vec<Claim, MAX_TARGETS> {
         if taken.get(index).copied().unwrap_or(true) {
             continue;
         }
-        let mut sum = Sum::default();
+        let mut sum = Sum::about(first);
         for (claim, taken) in heard.iter().zip(&mut taken) {
             if !*taken && claim.is_near(first) {
                 *taken = true;
@@ -279,117 +295,4 @@ fn gather(heard: &[Claim]) -> Vec<Claim, MAX_TARGETS> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const UNIT: f32 = 100.0;
-
-    /// An answer without targets.
-    fn silent() -> std::vec::Vec<f32> {
-        let mut answer = std::vec![0.0; ANSWER_LEN];
-        for raw in answer.chunks_exact_mut(CHANNELS) {
-            raw[0] = -12.0;
-        }
-        answer
-    }
-
-    fn index_of(row: usize, column: usize) -> usize {
-        (0..FRAME_LEN * 9)
-            .find(|&i| cell(i) == (row, column))
-            .unwrap()
-    }
-
-    fn say(answer: &mut [f32], at: (usize, usize), raw: [f32; CHANNELS]) {
-        let index = index_of(at.0, at.1);
-        answer[index * CHANNELS..(index + 1) * CHANNELS].copy_from_slice(&raw);
-    }
-
-    #[test]
-    fn every_cell_has_one_place() {
-        let mut seen = [false; 1089];
-        for index in 0..1089 {
-            let (row, column) = cell(index);
-            assert!(!std::mem::replace(&mut seen[33 * row + column], true));
-        }
-    }
-
-    #[test]
-    fn silence_is_no_target() {
-        assert!(read(&silent(), UNIT).unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_sure_cell_is_its_target() {
-        let mut answer = silent();
-        say(
-            &mut answer,
-            (16, 13),
-            [9.0, 0.3, -0.6, 0.0, -50.0, 2.35, 0.0],
-        );
-        let found = read(&answer, UNIT).unwrap();
-        let [claim] = found[..] else {
-            panic!("{found:?}")
-        };
-        assert!((claim.x - 5.1).abs() < 1e-5 && (claim.y - 3.8).abs() < 1e-5);
-        assert!(
-            (claim.sigma_x - (0.002f32 * 0.5).sqrt()).abs() < 1e-5,
-            "{claim:?}"
-        );
-        assert!((claim.sigma_y - 0.002).abs() < 1e-5);
-        assert!((claim.intensity - 235.0).abs() < 1e-3);
-        assert!(claim.probability > 0.999);
-    }
-
-    /// Half a target in each of two neighbours that agree on the place; alone, neither would count.
-    #[test]
-    fn claims_on_one_place_add_up() {
-        let mut answer = silent();
-        say(&mut answer, (10, 10), [-0.1, 0.5, 0.0, 0.0, 0.0, 2.3, 0.0]);
-        say(&mut answer, (11, 10), [-0.1, -0.5, 0.0, 0.0, 0.0, 2.3, 0.0]);
-        let found = read(&answer, UNIT).unwrap();
-        let [claim] = found[..] else {
-            panic!("{found:?}")
-        };
-        assert!((claim.x - (9.5 / 3.0)).abs() < 1e-4 && (claim.y - 3.0).abs() < 1e-4);
-        assert!(claim.probability > 0.9);
-    }
-
-    #[test]
-    fn close_targets_stay_apart_and_scores_order_them() {
-        let mut answer = silent();
-        say(&mut answer, (10, 10), [3.0, 0.0, 0.0, -2.0, -2.0, 2.3, 0.0]);
-        say(&mut answer, (11, 11), [3.0, 0.0, 0.0, 2.0, 2.0, 2.3, 0.0]);
-        let found = read(&answer, UNIT).unwrap();
-        assert_eq!(found.len(), 2);
-        let sharp = found.iter().find(|c| c.sigma_x < 0.02).unwrap();
-        let blurred = found.iter().find(|c| c.sigma_x > 0.02).unwrap();
-        assert!(sharp.score() > blurred.score());
-        assert!(sharp.score() > 0.9 && sharp.score() <= 1.0);
-    }
-
-    #[test]
-    fn any_crowd_is_bounded() {
-        let mut answer = silent();
-        for raw in answer.chunks_exact_mut(CHANNELS) {
-            raw[0] = 5.0;
-        }
-        let found = read(&answer, UNIT).unwrap();
-        assert_eq!(found.len(), MAX_TARGETS);
-        for extreme in [f32::MAX, f32::MIN] {
-            let answer = std::vec![extreme; ANSWER_LEN];
-            assert!(read(&answer, UNIT).is_ok());
-        }
-    }
-
-    #[test]
-    fn bad_answers_are_refused() {
-        assert!(matches!(read(&[0.0; 7], UNIT), Err(Error::Length { .. })));
-        let mut answer = silent();
-        answer[77] = f32::NAN;
-        let expected = Error::NotFinite {
-            what: "offset head's answer",
-            index: 77,
-        };
-        assert_eq!(read(&answer, UNIT), Err(expected));
-    }
-}
+mod tests;

@@ -136,7 +136,7 @@ fn code(
     let [bias, slope] = network.gates;
     let mut cells = stage.iter().zip(bias.iter().zip(slope));
     for row in 0..MAP_SIDE {
-        let pixels = places.row_of(out, row).chunks_mut(places.pixel);
+        let pixels = places.row_of(out, row).chunks_mut(places.pixel.max(1));
         for (pixel, (&h, (&bias, &slope))) in pixels.take(MAP_SIDE).zip(&mut cells) {
             let [bias, slope] = [bias, slope].map(|v| i32::from(i16::from_le_bytes(v)));
             let z = i64::from(bias + time as i32 * slope) << shift;

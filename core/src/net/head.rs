@@ -57,7 +57,7 @@ fn interleave(window: [&Frame; WINDOW], out: &mut [i16]) {
     for (time, frame) in window.iter().enumerate() {
         let places = places.channel(time);
         for (row, counts) in frame.chunks_exact(FRAME_SIDE).enumerate() {
-            let pixels = places.row_of(out, row).chunks_mut(places.pixel);
+            let pixels = places.row_of(out, row).chunks_mut(places.pixel.max(1));
             for (pixel, &count) in pixels.zip(counts) {
                 pixel.iter_mut().take(1).for_each(|x| *x = count);
             }

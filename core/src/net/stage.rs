@@ -51,7 +51,8 @@ impl Run<'_> {
         self.probe.see(Tensor::Start, single(map));
         self.probe.see(Tensor::Back, single(back));
         for (index, stage) in (0..).zip(&network.stages) {
-            self.saturated += data_step(stage, map, back, gram, across, step);
+            let inputs = [&*map, &*back, &*gram];
+            self.saturated += data_step(self.kernels, stage, inputs, across, step);
             self.probe
                 .see(Tensor::Step(index), bordered(step, MAP_SIDE, 1));
             let [a, b] = &mut self.scratch.planes;

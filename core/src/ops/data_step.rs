@@ -2,7 +2,8 @@
 //! `ΦᵀL` is `AᵀLA` and `ΦᵀΦH` is `GHG` with `G = AᵀA`.
 
 use super::Places;
-use crate::fixed::{Requant, saturate};
+use crate::arch::Kernels;
+use crate::fixed::{rounded_shift, saturate};
 use crate::physics::{FRAME_LEN, FRAME_SIDE, MAP_SIDE, RESPONSE_LEN};
 use crate::weights::Stage;
 
@@ -17,7 +18,6 @@ pub(crate) fn read_table(table: &[[u8; 2]], out: &mut [i16]) {
 }
 
 /// Adds `factor · row` to the sums.
-#[inline(always)]
 fn add_row(sums: &mut [i32; MAP_SIDE], factor: i16, row: &[i16]) {
     for (sum, &x) in sums.iter_mut().zip(row) {
         *sum += i32::from(factor) * i32::from(x);
@@ -67,54 +67,42 @@ pub(crate) fn back_project(
 /// `R` of a stage, to the border map `out`; `map` is `H`, `back` is `ΦᵀL`, `gram` is `G`, `across`
 /// holds `HG`, all `(33, 33)`. Returns how many values were saturated.
 pub(crate) fn data_step(
+    kernels: Kernels,
     stage: &Stage,
-    map: &[i16],
-    back: &[i16],
-    gram: &[i16],
+    [map, back, gram]: [&[i16]; 3],
     across: &mut [i16],
     out: &mut [i16],
 ) -> u32 {
     let mut saturated = 0;
-    let mut keep = |factor: Requant, sum: i32| {
-        let (value, clipped) = saturate(factor.apply(sum));
-        saturated += u32::from(clipped);
-        value
+    let mut keep = |value: i64| {
+        let bounded = value.clamp(i16::MIN.into(), i16::MAX.into());
+        saturated += u32::from(bounded != value);
+        bounded as i16
     };
+    let mut sums = [0; MAP_SIDE];
     for (row, out) in map
         .chunks_exact(MAP_SIDE)
         .zip(across.chunks_exact_mut(MAP_SIDE))
     {
-        let sums = products(row, gram);
+        kernels.multiply(row, gram, &mut sums);
         for (out, &sum) in out.iter_mut().zip(&sums) {
-            *out = keep(stage.across, sum);
+            *out = keep(stage.across.apply(sum).into());
         }
     }
     let places = Places::bordered(MAP_SIDE, 1);
     let rows = map.chunks_exact(MAP_SIDE).zip(back.chunks_exact(MAP_SIDE));
     let rows = rows.zip(gram.chunks_exact(MAP_SIDE)).enumerate();
-    let mut clipped_steps = 0;
     for (index, ((map, back), gram)) in rows {
-        let sums = products(gram, across);
+        kernels.multiply(gram, across, &mut sums);
         let cells = map.iter().zip(back).zip(&sums);
         let out = places.row_of(out, index);
         for (out, ((&h, &back), &sum)) in out.iter_mut().zip(cells) {
-            let distance = i64::from(keep(stage.down, sum)) - i64::from(back);
+            let down = keep(stage.down.apply(sum).into());
+            let distance = i64::from(down) - i64::from(back);
             let kept = i64::from(h) * i64::from(stage.keep);
             let step = kept - distance * i64::from(stage.pull);
-            let (value, clipped) = saturate(stage.shift.round(step));
-            *out = value;
-            clipped_steps += u32::from(clipped);
+            *out = keep(rounded_shift(step, stage.shift));
         }
     }
-    saturated + clipped_steps
-}
-
-/// `row · matrix`, `(33)`.
-#[inline(always)]
-fn products(row: &[i16], matrix: &[i16]) -> [i32; MAP_SIDE] {
-    let mut sums = [0; MAP_SIDE];
-    for (&factor, other) in row.iter().zip(matrix.chunks_exact(MAP_SIDE)) {
-        add_row(&mut sums, factor, other);
-    }
-    sums
+    saturated
 }

@@ -92,7 +92,8 @@ impl<'a> Plane<'a> {
 
 /// Zeros in the border of a map, where another map may have lain before.
 pub(crate) fn clear_border(data: &mut [i16], side: usize, channels: usize) {
-    for row in data.chunks_mut((side + 1) * channels).take(side + 1) {
+    let row = ((side + 1) * channels).max(1);
+    for row in data.chunks_mut(row).take(side + 1) {
         row.iter_mut().take(channels).for_each(|x| *x = 0);
     }
     // The number that the last run of an odd number of channels reads ahead.

@@ -30,14 +30,17 @@ pub trait Memory {
 }
 
 /// What either the network or the fit needs, never both.
+///
+/// The tag is part of the layout: memory of zeros is a run of zeros.
 #[derive(Debug)]
+#[repr(u8)]
 #[allow(
     clippy::large_enum_variant,
     reason = "both lie in one place on purpose"
 )]
 enum Shared<R> {
-    Run(R),
-    Fit(Workspace),
+    Run(R) = 0,
+    Fit(Workspace) = 1,
 }
 
 impl<R> Shared<R> {
@@ -62,7 +65,8 @@ impl<R> Shared<R> {
     }
 }
 
-/// Memory for the network with the map and `C` channels, and for an offset head of up to 2C.
+/// Memory for the network with the map and `C` channels, and for an offset head of up to 2C (C below
+/// 16).
 #[derive(Debug)]
 pub struct MapMemory<const C: usize> {
     planes: [[[i16; C]; CELLS]; 2],
@@ -117,7 +121,8 @@ impl<const C: usize> Default for MapMemory<C> {
 
 impl<const C: usize> Memory for MapMemory<C> {
     const MAP_CHANNELS: usize = C;
-    const HEAD_CHANNELS: usize = 2 * C;
+    // Packed weights of eight outputs of the head go where a layer of the map has its own.
+    const HEAD_CHANNELS: usize = if C < 16 { C } else { 2 * C };
 
     fn run(&mut self) -> Option<(Scratch<'_>, &mut [[i16; MAP_LEN]])> {
         let [a, b] = &mut self.planes;

@@ -289,8 +289,8 @@ impl<'a, M: Memory> Stream<'a, M> {
         Ok(answer)
     }
 
-    /// The map that [`Self::unmix`] left.
-    fn map(&mut self) -> Option<Map<'_>> {
+    /// The map of the last answer, until the next frame.
+    pub(crate) fn map(&mut self) -> Option<Map<'_>> {
         let step = self.model.map.as_ref()?.header.step;
         let [oldest, ..] = self.history.order();
         let (_, stages) = self.memory.run()?;
@@ -344,10 +344,13 @@ impl<'a, M: Memory> Stream<'a, M> {
         probe: &mut dyn Probe,
     ) -> Result<Answer<'b>> {
         let claims = self.claims(probe)?;
-        let proposals = claims
-            .iter()
-            .filter_map(|claim| claim.proposal(with_precision));
-        let proposals: Vec<Proposal, MAX_SOURCES> = proposals.collect();
+        let mut proposals: Vec<Proposal, MAX_SOURCES> = Vec::new();
+        for claim in &claims {
+            if let Some(proposal) = claim.proposal(with_precision) {
+                // Both lists have the same capacity.
+                let _ = proposals.push(proposal);
+            }
+        }
         self.fit(&proposals)
     }
 

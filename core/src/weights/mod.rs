@@ -17,7 +17,9 @@ pub use header::{
     Physics, Provenance,
 };
 pub use layer::Layer;
-pub use network::{HEAD_OUTPUTS, HeadNetwork, MapNetwork, Model, OFFSETS, Stage};
+pub use network::{
+    HEAD_OUTPUTS, HeadNetwork, MapNetwork, Model, OFFSETS, STEP_SHIFTS, Stage, THRESHOLDS,
+};
 
 /// First bytes of a model file.
 pub const MAGIC: [u8; 4] = *b"DREF";

@@ -13,6 +13,10 @@ use crate::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, RATIO, RESPONSE_LEN, WINDOW};
 pub const OFFSETS: usize = 18;
 /// Outputs of the head per pixel: nine cells times seven numbers.
 pub const HEAD_OUTPUTS: usize = RATIO * RATIO * CHANNELS;
+/// Shifts of a stage's data step.
+pub const STEP_SHIFTS: core::ops::RangeInclusive<u8> = 16..=46;
+/// Thresholds of a stage: beyond them everything is 0, or nothing is left but the sign.
+pub const THRESHOLDS: core::ops::RangeInclusive<i32> = -65_535..=65_535;
 /// Bytes of a stage's numbers for its data step.
 const STEP_BYTES: usize = 23;
 
@@ -72,8 +76,8 @@ pub struct Stage<'m> {
     pub keep: i32,
     /// See [`Self::keep`]; its sign is that of ρ.
     pub pull: i32,
-    /// Rounds both at once.
-    pub shift: Requant,
+    /// Rounds both at once; within [`STEP_SHIFTS`].
+    pub shift: u8,
     /// Threshold θ, in steps of the layer it follows.
     pub theta: i32,
     /// 3×3 convolutions 1 → C, C → C, C → C and C → 1.
@@ -164,12 +168,13 @@ impl<'m> Stage<'m> {
         let factor = |multiplier, shift| {
             Requant::new(multiplier, shift).map_err(|_| LoadError::Range { part: "stages" })
         };
+        reader.check(STEP_SHIFTS.contains(&u) && THRESHOLDS.contains(&theta))?;
         Ok(Self {
             across: factor(across, s)?,
             down: factor(down, t)?,
             keep,
             pull,
-            shift: factor(0, u)?,
+            shift: u,
             theta,
             layers: [
                 reader.conv2d(1, c)?,

@@ -14,7 +14,7 @@ use super::{Common, interrupt, metric, output};
 use crate::backend::cpu::Cpu;
 use crate::dataset::Split;
 use crate::eval::metric::{FrameResult, Report, evaluate};
-use crate::eval::network::Inference;
+use crate::eval::network::Network;
 use crate::scene::{SceneConfig, Target, Trajectory, generate};
 use crate::{Error, Result};
 use subject::{Subject, gallery};
@@ -68,16 +68,16 @@ struct Evaluation {
 
 /// The grid readout of a network, and the off-grid one.
 struct Readouts<'a> {
-    inference: &'a Inference<'a, Cpu>,
+    network: &'a dyn Network,
     grid: Finder<'a>,
     offgrid: Finder<'a>,
 }
 
 impl<'a> Readouts<'a> {
-    fn new(inference: &'a Inference<'a, Cpu>) -> Result<Self> {
-        let finder = |readout| Finder::new(Some(inference), readout, LocateConfig::SEQ_CSIST);
+    fn new(network: &'a dyn Network) -> Result<Self> {
+        let finder = |readout| Finder::new(Some(network), readout, LocateConfig::SEQ_CSIST);
         Ok(Self {
-            inference,
+            network,
             grid: finder(Readout::Grid)?,
             offgrid: finder(Readout::Offgrid)?,
         })
@@ -89,11 +89,11 @@ impl<'a> Readouts<'a> {
 /// # Errors
 /// If the pictures cannot be written, the noise is out of range, or the model is unusable.
 pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
-    let (network, provenance) = args.model.load()?;
+    let loaded = args.model.load_any()?;
     let model = args.model.name();
     let backend = Cpu::new();
-    let inference = Inference::new(&network, &backend);
-    let readouts = Readouts::new(&inference)?;
+    let network = loaded.network(&backend)?;
+    let readouts = Readouts::new(&*network)?;
     let noisy = SceneConfig {
         noise: [args.noise; 2],
         ..SceneConfig::default()
@@ -118,11 +118,9 @@ pub fn run(args: &DemoArgs, common: &Common) -> Result<()> {
     let _ = write!(
         text,
         "\n{EVALUATED} held-out trajectories, integer counts, by readout\n{}\n\
-         {model}: {} steps of training on generated data {}, seed {}\npictures: {}",
+         {model}: {}\npictures: {}",
         metric::named_columns(&columns),
-        provenance.steps,
-        provenance.data_version,
-        provenance.seed,
+        loaded.training()?,
         args.out.display()
     );
     let answer = Answer {

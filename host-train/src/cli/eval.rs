@@ -15,9 +15,8 @@ use crate::dataset::{Split, load_split};
 use crate::eval::bound::BoundOptions;
 use crate::eval::judge::{Verdict, judge, window_bounds};
 use crate::eval::metric::{FrameResult, Report, evaluate, precision_recall};
-use crate::eval::network::{Inference, grid_results};
+use crate::eval::network::{Network, grid_results};
 use crate::eval::offgrid::{self, Localiser, frame_results};
-use crate::model::DeRefNet;
 use crate::plot::precision_recall::{Curve, draw};
 use crate::scene::{Arrangement, SceneConfig, Trajectory, generate};
 use crate::{Error, Result};
@@ -85,9 +84,12 @@ struct Answer {
 /// Unusable model, data or options; a network output that is not finite.
 pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
     verdict::check(args)?;
-    let network = args.model.load_for(args.readout)?;
+    let loaded = args.model.load_for(args.readout)?;
+    let backend = Cpu::new();
+    let network = loaded.as_ref().map(|loaded| loaded.network(&backend));
+    let network = network.transpose()?;
     let trajectories = trajectories(args, common.seed())?;
-    let found = find(args, network.as_ref(), &trajectories)?;
+    let found = find(args, network.as_deref(), &trajectories)?;
     let name = network.is_some().then(|| args.model.name());
     let title = name.as_deref().unwrap_or("no model");
     if let Some(path) = &args.plot {
@@ -134,25 +136,27 @@ struct Found {
     verdict: Option<Verdict>,
 }
 
-fn find(args: &EvalArgs, network: Option<&DeRefNet>, trajectories: &[Trajectory]) -> Result<Found> {
+fn find(
+    args: &EvalArgs,
+    network: Option<&dyn Network>,
+    trajectories: &[Trajectory],
+) -> Result<Found> {
     let progress = Progress::new("evaluating", "trajectories", trajectories.len() as u64);
     let tick = || {
         progress.advance(1);
         interrupt::check()
     };
-    let backend = Cpu::new();
-    let inference = network.map(|network| Inference::new(network, &backend));
     if let Some(method) = args.readout.method() {
         let config = LocateConfig {
             counts: [1, 4.max(most(trajectories))],
             ..LocateConfig::SEQ_CSIST
         };
-        let localiser = Localiser::new(inference.as_ref(), method, config)?;
+        let localiser = Localiser::new(network, method, config)?;
         let answers = localiser.trajectories(trajectories, tick)?;
         return off_grid(args, trajectories, &answers);
     }
-    let inference = inference.ok_or_else(|| Error::usage("grid readout: expected a model"))?;
-    let results = grid_results(&inference, trajectories, tick)?;
+    let network = network.ok_or_else(|| Error::usage("grid readout: expected a model"))?;
+    let results = grid_results(network, trajectories, tick)?;
     Ok(Found {
         report: evaluate(&results)?,
         results,

@@ -6,9 +6,8 @@ use derefnet_core::physics::MAP_LEN;
 use serde::Serialize;
 
 use super::model::Readout;
-use crate::backend::cpu::Cpu;
 use crate::eval::metric::FrameResult;
-use crate::eval::network::{Inference, grid_results, grid_sigma, read_grid};
+use crate::eval::network::{Network, grid_results, grid_sigma, read_grid};
 use crate::eval::offgrid::{Localiser, frame_results};
 use crate::plot::Mark;
 use crate::scene::Trajectory;
@@ -97,9 +96,9 @@ pub struct Window {
 /// Finds targets in sequences by one readout.
 pub enum Finder<'a> {
     /// On the network's map.
-    Grid(&'a Inference<'a, Cpu>),
+    Grid(&'a dyn Network),
     /// Between the cells.
-    OffGrid(Box<Localiser<'a, Cpu>>),
+    OffGrid(Box<Localiser<'a>>),
 }
 
 impl<'a> Finder<'a> {
@@ -109,16 +108,16 @@ impl<'a> Finder<'a> {
     /// [`Error::Usage`] if the readout needs a network and there is none, or one without the head
     /// that it needs, and for a `config` out of range.
     pub fn new(
-        inference: Option<&'a Inference<'a, Cpu>>,
+        network: Option<&'a dyn Network>,
         readout: Readout,
         config: LocateConfig,
     ) -> Result<Self> {
         match readout.method() {
             Some(method) => {
-                let localiser = Localiser::new(inference, method, config)?;
+                let localiser = Localiser::new(network, method, config)?;
                 Ok(Self::OffGrid(Box::new(localiser)))
             }
-            None => inference
+            None => network
                 .map(Self::Grid)
                 .ok_or_else(|| Error::usage("grid readout: expected a model")),
         }
@@ -127,11 +126,11 @@ impl<'a> Finder<'a> {
     /// Answers for all windows of `counts (frames, 11, 11)`; `excluded` flags pixels not to believe.
     ///
     /// # Errors
-    /// As [`Localiser::windows`] and [`Inference::sequence_maps`].
+    /// As [`Localiser::windows`] and [`Network::sequence_maps`].
     pub fn windows(&self, counts: &[f32], excluded: Option<&[bool]>) -> Result<Vec<Window>> {
         match self {
-            Self::Grid(inference) => {
-                let maps = inference.sequence_maps(counts)?;
+            Self::Grid(network) => {
+                let maps = network.sequence_maps(counts)?;
                 maps.chunks_exact(MAP_LEN).map(on_grid).collect()
             }
             Self::OffGrid(localiser) => {
@@ -156,7 +155,7 @@ impl<'a> Finder<'a> {
         tick: impl FnMut() -> Result<()>,
     ) -> Result<Vec<FrameResult>> {
         match self {
-            Self::Grid(inference) => grid_results(inference, trajectories, tick),
+            Self::Grid(network) => grid_results(*network, trajectories, tick),
             Self::OffGrid(localiser) => {
                 let answers = localiser.trajectories(trajectories, tick)?;
                 Ok(frame_results(trajectories, &answers))

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::model::{DrefFile, is_quantised};
 use super::{Common, output};
 use crate::model::{DeRefNet, HeadConfig, ModelConfig, Preset, Provenance};
 use crate::{Error, Result};
 
+mod quantised;
+
 /// Options of `info`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InfoArgs {
-    /// Model file; without it, the model that ships with the program.
+    /// Model file, safetensors or quantised (.dref); without it, the model that ships with the program.
     #[arg(value_name = "F")]
     pub file: Option<PathBuf>,
 }
@@ -24,8 +27,8 @@ struct Answer {
     /// Trainable values that inference reads: the position code needs two vectors only.
     effective_parameters: usize,
     /// Needs of the quantised form; null for a float model.
-    ram_bytes: Option<u64>,
-    flash_bytes: Option<u64>,
+    ram_bytes: Option<usize>,
+    flash_bytes: Option<usize>,
     config: ModelConfig,
     provenance: Provenance,
     /// CRC-32 of the whole file, hexadecimal.
@@ -38,6 +41,9 @@ struct Answer {
 /// # Errors
 /// If the file is damaged or no model.
 pub fn run(args: &InfoArgs, common: &Common) -> Result<()> {
+    if let Some(path) = args.file.as_deref().filter(|path| is_quantised(path)) {
+        return quantised::show(&DrefFile::read(path)?, common);
+    }
     let bytes = match &args.file {
         Some(path) => std::fs::read(path).map_err(|e| Error::io(path, e))?,
         None => DeRefNet::SHIPPED.to_vec(),
@@ -102,13 +108,7 @@ fn describe(answer: &Answer) -> String {
         || "noise as in the folder".to_owned(),
         |[low, high]| format!("noise σ {low}–{high} counts"),
     );
-    let values = provenance.centerness.map_or_else(
-        || "intensities, counts".to_owned(),
-        |share| {
-            let most = 1.0 + share;
-            format!("intensities times 1 to {most}, more towards a cell's centre, counts")
-        },
-    );
+    let values = map_values(provenance.centerness);
     format!(
         "preset         {}: {} stages, {} channels, {} residual blocks{head}\n\
          parameters     {} ({} read at inference)\n\
@@ -131,5 +131,16 @@ fn describe(answer: &Answer) -> String {
         provenance.data_version,
         answer.tensors.len(),
         answer.checksum,
+    )
+}
+
+/// What the map's values mean.
+fn map_values(centerness: Option<f32>) -> String {
+    centerness.map_or_else(
+        || "intensities, counts".to_owned(),
+        |share| {
+            let most = 1.0 + share;
+            format!("intensities times 1 to {most}, more towards a cell's centre, counts")
+        },
     )
 }

@@ -5,7 +5,7 @@
 //! `Command`, which holds its help and its example, and one in `Command::run`.
 //!
 //! Commands: `demo` (also without arguments), `unmix`, `simulate`, `train`, `eval`, `metric`,
-//! `parity`, `export`, `info`.
+//! `parity`, `export`, `quantize`, `info`.
 //!
 //! Answers go to standard output through [`output`], progress to standard error through
 //! [`progress`]. Exit codes: 0 done, 1 a failed check or evaluation, 2 bad usage or bad input,
@@ -30,6 +30,7 @@ pub mod info;
 pub mod metric;
 pub mod model;
 pub mod parity;
+pub mod quantize;
 pub mod simulate;
 pub mod train;
 pub mod unmix;
@@ -105,6 +106,11 @@ enum Command {
         after_help = "Example:\n  derefnet export --model runs/edge/best.safetensors --out edge.safetensors"
     )]
     Export(export::ExportArgs),
+    /// Turn a trained model into the integers that run on devices.
+    #[command(
+        after_help = "Example:\n  derefnet quantize --model runs/edge/best.safetensors --out edge.dref --plot errors.png"
+    )]
+    Quantize(quantize::QuantizeArgs),
     /// Show what is in a model file.
     #[command(after_help = "Example:\n  derefnet info runs/edge/best.safetensors")]
     Info(info::InfoArgs),
@@ -119,6 +125,7 @@ impl Command {
             Self::Eval(args) => eval::run(args, common),
             Self::Parity(args) => parity::run(args, common),
             Self::Export(args) => export::run(args, common),
+            Self::Quantize(args) => quantize::run(args, common),
             Self::Info(args) => info::run(args, common),
             Self::Simulate(args) => simulate::run(args, common),
             Self::Train(args) => train::run(args, common),

@@ -1,10 +1,15 @@
 //! The model that a command uses: a file, or the shipped one; and how targets are read off it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::Result;
+use derefnet_core::weights::Model;
+
+use crate::backend::cpu::Cpu;
+use crate::eval::network::{Inference, Network};
 use crate::eval::offgrid::Method;
 use crate::model::{DeRefNet, Provenance};
+use crate::quantize::Quantised;
+use crate::{Error, Result};
 
 /// How targets are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -54,16 +59,16 @@ impl Readout {
 /// Which model to use.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ModelArgs {
-    /// Model file (safetensors); without it, the model that ships with the program.
+    /// Model file, safetensors or quantised (.dref); without it, the model that ships with the program.
     #[arg(long, value_name = "F")]
     pub model: Option<PathBuf>,
 }
 
 impl ModelArgs {
-    /// Reads the model.
+    /// Reads the model, which must be in floats.
     ///
     /// # Errors
-    /// If the file is damaged or no model.
+    /// If the file is damaged or no such model.
     pub fn load(&self) -> Result<(DeRefNet, Provenance)> {
         match &self.model {
             Some(path) => DeRefNet::load(path),
@@ -71,14 +76,27 @@ impl ModelArgs {
         }
     }
 
+    /// Reads the model, float or quantised.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_any(&self) -> Result<Loaded> {
+        match &self.model {
+            Some(path) if is_quantised(path) => DrefFile::read(path).map(Loaded::Quantised),
+            _ => {
+                let (network, provenance) = self.load()?;
+                Ok(Loaded::Float(Box::new(network), Box::new(provenance)))
+            }
+        }
+    }
+
     /// Reads the model where `readout` needs one or one is named, which must then be sound.
     ///
     /// # Errors
-    /// As [`ModelArgs::load`].
-    pub fn load_for(&self, readout: Readout) -> Result<Option<DeRefNet>> {
-        let wanted = readout.needs_model() || self.model.is_some();
-        let loaded = wanted.then(|| self.load()).transpose()?;
-        Ok(loaded.map(|(network, _)| network))
+    /// As [`Self::load`].
+    pub fn load_for(&self, readout: Readout) -> Result<Option<Loaded>> {
+        let wanted = self.model.is_some() || readout.needs_model();
+        wanted.then(|| self.load_any()).transpose()
     }
 
     /// Name for messages and figures.
@@ -86,6 +104,86 @@ impl ModelArgs {
         self.model
             .as_ref()
             .map_or_else(|| "shipped model".to_owned(), |p| p.display().to_string())
+    }
+}
+
+/// Whether the file is a quantised model, by its name.
+pub fn is_quantised(path: &Path) -> bool {
+    path.extension().is_some_and(|form| form == "dref")
+}
+
+/// A quantised model file, found sound.
+#[derive(Clone, Debug)]
+pub struct DrefFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl DrefFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is damaged or no such model.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let file = Self {
+            path: path.to_owned(),
+            bytes,
+        };
+        file.model()?;
+        Ok(file)
+    }
+
+    /// Its content.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its model.
+    ///
+    /// # Errors
+    /// If the content is damaged: none of [`Self::read`] is.
+    pub fn model(&self) -> Result<Model<'_>> {
+        Model::load(&self.bytes).map_err(|e| Error::format(&self.path, e.to_string()))
+    }
+}
+
+/// A model of either form.
+#[derive(Clone, Debug)]
+pub enum Loaded {
+    /// In floats.
+    Float(Box<DeRefNet>, Box<Provenance>),
+    /// In integers.
+    Quantised(DrefFile),
+}
+
+impl Loaded {
+    /// The network, ready to answer; one in floats computes on `backend`.
+    ///
+    /// # Errors
+    /// None for what [`ModelArgs`] loaded.
+    pub fn network<'a>(&'a self, backend: &'a Cpu) -> Result<Box<dyn Network + 'a>> {
+        Ok(match self {
+            Self::Float(network, _) => Box::new(Inference::new(network, backend)),
+            Self::Quantised(file) => Box::new(Quantised::new(file.model()?)),
+        })
+    }
+
+    /// Steps of training, version of its data and its seed, in words.
+    ///
+    /// # Errors
+    /// As [`Self::network`].
+    pub fn training(&self) -> Result<String> {
+        let words = |steps: u64, data: &str, seed: u64| {
+            format!("{steps} steps of training on generated data {data}, seed {seed}")
+        };
+        Ok(match self {
+            Self::Float(_, p) => words(p.steps, &p.data_version, p.seed),
+            Self::Quantised(file) => {
+                let p = file.model()?.header.provenance;
+                words(p.steps, p.data_version, p.seed)
+            }
+        })
     }
 }
 

@@ -13,7 +13,6 @@ use super::input::{InputArgs, Sequence};
 use super::model::{ModelArgs, Readout};
 use super::{Common, interrupt, output};
 use crate::backend::cpu::Cpu;
-use crate::eval::network::Inference;
 use crate::{Error, Result};
 
 mod picture;
@@ -80,14 +79,13 @@ const NEGLIGIBLE: f32 = 5.0;
 /// Unusable model, mask or frames, a folder for pictures that cannot be written.
 pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
     let config = config(args)?;
-    let network = args.model.load_for(args.readout)?;
+    let loaded = args.model.load_for(args.readout)?;
     let readout = args.readout;
     let mut sequences = args.input.read()?;
     let backend = Cpu::new();
-    let inference = network
-        .as_ref()
-        .map(|network| Inference::new(network, &backend));
-    let finder = Finder::new(inference.as_ref(), readout, config)?;
+    let network = loaded.as_ref().map(|loaded| loaded.network(&backend));
+    let network = network.transpose()?;
+    let finder = Finder::new(network.as_deref(), readout, config)?;
     if let Some(folder) = &args.plot {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
@@ -103,9 +101,8 @@ pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
         level(sequence, args.background);
         let windows = find(&finder, sequence)?;
         if let Some(folder) = &args.plot {
-            let maps = inference
-                .as_ref()
-                .map(|i| i.sequence_maps(&counts(sequence)));
+            let network = network.as_deref();
+            let maps = network.map(|network| network.sequence_maps(&counts(sequence)));
             let pictures = picture::Pictures {
                 sequence,
                 windows: &windows,

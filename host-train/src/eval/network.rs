@@ -135,9 +135,69 @@ impl<'a, B: Backend> Inference<'a, B> {
             self.map(&tape, &graph)
         })
     }
+}
 
-    /// Whether the network's position code knows the times of a trajectory of `length` frames.
-    pub(super) fn check_length(&self, length: usize) -> Result<()> {
+/// A network that answers about windows of frames, in whatever numbers and wherever it computes.
+pub trait Network: Sync {
+    /// Maps of all windows of `frames`, counts, `(windows, 1089)`.
+    ///
+    /// # Errors
+    /// If the network has no map.
+    fn maps(&self, frames: &Frames) -> Result<Vec<f32>>;
+
+    /// Raw answers of the offset head for all windows of `frames`, `(windows, 11, 11, 3, 3, 7)`; see
+    /// [`derefnet_core::locate::head`].
+    ///
+    /// # Errors
+    /// If the network has no head.
+    fn answers(&self, frames: &Frames) -> Result<Vec<f32>>;
+
+    /// Counts that are 1 in the intensities of the offset head; `None` if the network has none.
+    fn head_unit(&self) -> Option<f32>;
+
+    /// Refuses sequences of `length` frames if the network does not know their times.
+    ///
+    /// # Errors
+    /// If the network counts time within the trajectory and the sequence is longer than the 20
+    /// frames it was made for.
+    fn check_length(&self, length: usize) -> Result<()>;
+
+    /// Maps of all windows of one sequence of any length, `(windows, 1089)`, in pieces that bound
+    /// the memory.
+    ///
+    /// # Errors
+    /// As [`Self::maps`] and [`Self::check_length`].
+    fn sequence_maps(&self, counts: &[f32]) -> Result<Vec<f32>> {
+        self.check_length(counts.len() / FRAME_LEN)?;
+        in_pieces(counts, |piece| self.maps(piece))
+    }
+
+    /// Raw answers of the offset head for all windows of one sequence of any length, as
+    /// [`Self::answers`], in pieces that bound the memory.
+    ///
+    /// # Errors
+    /// As [`Self::answers`] and [`Self::check_length`].
+    fn sequence_answers(&self, counts: &[f32]) -> Result<Vec<f32>> {
+        self.check_length(counts.len() / FRAME_LEN)?;
+        in_pieces(counts, |piece| self.answers(piece))
+    }
+}
+
+impl<B: Backend> Network for Inference<'_, B> {
+    fn maps(&self, frames: &Frames) -> Result<Vec<f32>> {
+        Ok(Inference::maps(self, frames))
+    }
+
+    fn answers(&self, frames: &Frames) -> Result<Vec<f32>> {
+        Inference::answers(self, frames).ok_or_else(no_head)
+    }
+
+    fn head_unit(&self) -> Option<f32> {
+        let config = &self.network.config;
+        config.head.as_ref().map(|_| config.intensity_scale)
+    }
+
+    fn check_length(&self, length: usize) -> Result<()> {
         if self.network.config.time == TimeConvention::Trajectory && length > PIECE {
             return Err(Error::usage(format!(
                 "a sequence has {length} frames, but this model counts time within trajectories of \
@@ -146,50 +206,28 @@ impl<'a, B: Backend> Inference<'a, B> {
         }
         Ok(())
     }
+}
 
-    /// Maps of all windows of one sequence of any length, `(windows, 1089)`, in pieces that bound
-    /// the memory.
-    ///
-    /// # Errors
-    /// If the network counts time within the trajectory and the sequence is longer than the 20
-    /// frames it was made for.
-    pub fn sequence_maps(&self, counts: &[f32]) -> Result<Vec<f32>> {
-        self.in_pieces(counts, |piece| Ok(self.maps(piece)))
-    }
+/// What a network without an offset head answers for it.
+pub(crate) fn no_head() -> Error {
+    Error::usage("offset head: this model has none")
+}
 
-    /// Raw answers of the offset head for all windows of one sequence of any length, as
-    /// [`Self::answers`], in pieces that bound the memory.
-    ///
-    /// # Errors
-    /// As [`Self::sequence_maps`], or if the network has no head.
-    pub fn sequence_answers(&self, counts: &[f32]) -> Result<Vec<f32>> {
-        self.in_pieces(counts, |piece| {
-            let answers = self.answers(piece);
-            answers.ok_or_else(|| Error::usage("offset head: this model has none"))
-        })
+/// What `of_piece` says about all windows of a sequence.
+fn in_pieces(counts: &[f32], of_piece: impl Fn(&Frames) -> Result<Vec<f32>>) -> Result<Vec<f32>> {
+    let length = counts.len() / FRAME_LEN;
+    let mut all = Vec::new();
+    let mut first = 0;
+    while first + WINDOW <= length {
+        let last = (first + PIECE).min(length);
+        let piece = counts[first * FRAME_LEN..last * FRAME_LEN].to_vec();
+        all.extend(of_piece(&Frames {
+            counts: piece,
+            length: last - first,
+        })?);
+        first = last + 1 - WINDOW;
     }
-
-    /// What `of_piece` says about all windows of a sequence.
-    fn in_pieces(
-        &self,
-        counts: &[f32],
-        of_piece: impl Fn(&Frames) -> Result<Vec<f32>>,
-    ) -> Result<Vec<f32>> {
-        let length = counts.len() / FRAME_LEN;
-        self.check_length(length)?;
-        let mut all = Vec::new();
-        let mut first = 0;
-        while first + WINDOW <= length {
-            let last = (first + PIECE).min(length);
-            let piece = counts[first * FRAME_LEN..last * FRAME_LEN].to_vec();
-            all.extend(of_piece(&Frames {
-                counts: piece,
-                length: last - first,
-            })?);
-            first = last + 1 - WINDOW;
-        }
-        Ok(all)
-    }
+    Ok(all)
 }
 
 /// The frames of trajectories of equal length as one batch.
@@ -228,16 +266,17 @@ pub fn read_grid(map: &[f32]) -> Result<Vec<Detection>> {
 /// Grid detections beside the truth for every evaluated frame of `trajectories`.
 ///
 /// # Errors
-/// If a map holds a value that is not finite, or `tick`, called after each trajectory, fails.
-pub fn grid_results<B: Backend>(
-    inference: &Inference<'_, B>,
+/// If the network has no map or one holds a value that is not finite, or `tick`, called after each
+/// trajectory, fails.
+pub fn grid_results(
+    network: &dyn Network,
     trajectories: &[Trajectory],
     mut tick: impl FnMut() -> Result<()>,
 ) -> Result<Vec<FrameResult>> {
     let mut results = Vec::new();
     for trajectory in trajectories {
-        inference.check_length(trajectory.truth.len())?;
-        let maps = inference.maps(&batch([trajectory]));
+        network.check_length(trajectory.truth.len())?;
+        let maps = network.maps(&batch([trajectory]))?;
         for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
             results.push(FrameResult {
                 detections: read_grid(map)?,

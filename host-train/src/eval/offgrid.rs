@@ -7,7 +7,7 @@ mod fill;
 
 use derefnet_core::locate::head::{ANSWER_LEN, Claim, read};
 use derefnet_core::locate::{
-    LocateConfig, Located, Locator, PROPOSAL_FIELD, Proposal, Target, WINDOW_LEN, Workspace,
+    LocateConfig, Located, Locator, Proposal, Target, WINDOW_LEN, Workspace,
 };
 use derefnet_core::metric::Detection;
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, WINDOW};
@@ -16,8 +16,7 @@ use rayon::prelude::*;
 use super::covariance::Covariance2;
 use super::matching::Estimate;
 use super::metric::FrameResult;
-use super::network::{Inference, centres};
-use crate::backend::Backend;
+use super::network::{Network, centres, no_head};
 use crate::scene::Trajectory;
 use crate::{Error, Result};
 use fill::fill;
@@ -74,7 +73,7 @@ pub struct Answer {
 impl Answer {
     fn of_head(claims: &[Claim]) -> Self {
         Self {
-            targets: claims.iter().map(target).collect(),
+            targets: claims.iter().map(Claim::target).collect(),
             reduced_chi2: None,
             evaluations: 0,
         }
@@ -127,46 +126,32 @@ fn detection(target: &Target) -> Detection {
     }
 }
 
-/// A claim as a target; the head does not know how the errors of `x` and `y` go together.
-fn target(claim: &Claim) -> Target {
-    Target {
-        x: f64::from(claim.x),
-        y: f64::from(claim.y),
-        intensity: f64::from(claim.intensity),
-        sigma_x: f64::from(claim.sigma_x),
-        sigma_y: f64::from(claim.sigma_y),
-        correlation: 0.0,
-        sigma_intensity: f64::from(claim.sigma_intensity),
-        score: f64::from(claim.score()),
-    }
-}
-
 /// Finds targets in windows by one method.
-pub struct Localiser<'a, B: Backend> {
-    inference: Option<&'a Inference<'a, B>>,
+pub struct Localiser<'a> {
+    network: Option<&'a dyn Network>,
     method: Method,
     locator: Locator,
 }
 
-impl<'a, B: Backend> Localiser<'a, B> {
-    /// A localiser; [`Method::Fit`] needs no `inference` and ignores it, [`Method::Head`] ignores
+impl<'a> Localiser<'a> {
+    /// A localiser; [`Method::Fit`] needs no `network` and ignores it, [`Method::Head`] ignores
     /// `config`.
     ///
     /// # Errors
     /// [`Error::Usage`] if the method needs a head and there is no model or none with a head, and for
     /// a `config` out of range.
     pub fn new(
-        inference: Option<&'a Inference<'a, B>>,
+        network: Option<&'a dyn Network>,
         method: Method,
         config: LocateConfig,
     ) -> Result<Self> {
         let locator = Locator::new(config).map_err(|e| Error::usage(format!("fit: {e}")))?;
-        let inference = inference.filter(|_| method.needs_head());
+        let network = network.filter(|_| method.needs_head());
         if method.needs_head() {
-            check_head(inference, method)?;
+            check_head(network, method)?;
         }
         Ok(Self {
-            inference,
+            network,
             method,
             locator,
         })
@@ -218,12 +203,12 @@ impl<'a, B: Backend> Localiser<'a, B> {
 
     /// What the head claims in each window; nothing for a method without it.
     fn claims(&self, counts: &[f32], excluded: Option<&[bool]>) -> Result<Option<Vec<Vec<Claim>>>> {
-        let Some(inference) = self.inference else {
+        let Some(network) = self.network else {
             return Ok(None);
         };
+        let unit = network.head_unit().ok_or_else(no_head)?;
         let filled = fill(counts, excluded);
-        let answers = inference.sequence_answers(&filled)?;
-        let unit = inference.network().config.intensity_scale;
+        let answers = network.sequence_answers(&filled)?;
         let claims = answers.chunks_exact(ANSWER_LEN).map(|answer| {
             let claims = read(answer, unit).map_err(|e| Error::CheckFailed(e.to_string()))?;
             Ok(claims.to_vec())
@@ -245,7 +230,7 @@ impl<'a, B: Backend> Localiser<'a, B> {
         let with_precision = self.method == Method::HeadPrior;
         let proposals: Vec<Proposal> = claims
             .iter()
-            .filter_map(|claim| proposal(claim, with_precision))
+            .filter_map(|claim| claim.proposal(with_precision))
             .collect();
         let located = self
             .locator
@@ -255,23 +240,9 @@ impl<'a, B: Backend> Localiser<'a, B> {
     }
 }
 
-/// A claim as the fit takes it; nothing from claims far outside the field.
-fn proposal(claim: &Claim, with_precision: bool) -> Option<Proposal> {
-    let (x, y) = (f64::from(claim.x), f64::from(claim.y));
-    let precision = |sigma: f32| f64::from(sigma).powi(-2);
-    let known = [precision(claim.sigma_x), 0.0, precision(claim.sigma_y)];
-    let inside = [x, y].iter().all(|u| PROPOSAL_FIELD.contains(u));
-    inside.then_some(Proposal {
-        x,
-        y,
-        intensity: f64::from(claim.intensity),
-        precision: with_precision.then_some(known),
-    })
-}
-
-fn check_head<B: Backend>(inference: Option<&Inference<'_, B>>, method: Method) -> Result<()> {
-    let got = match inference {
-        Some(inference) if inference.network().config.head.is_some() => return Ok(()),
+fn check_head(network: Option<&dyn Network>, method: Method) -> Result<()> {
+    let got = match network {
+        Some(network) if network.head_unit().is_some() => return Ok(()),
         Some(_) => "this one has no offset head: it answers on the grid alone",
         None => "got no model",
     };

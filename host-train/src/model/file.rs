@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
+use derefnet_core::weights::MAGIC;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,10 @@ impl Tensors {
     /// # Errors
     /// If the content is damaged: cut off, or altered where a checksum is there to tell.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Self, Option<String>)> {
+        if bytes.starts_with(&MAGIC) {
+            let message = "a quantised model: expected the safetensors file that it was made from";
+            return Err(Error::format(path, message));
+        }
         let broken = |e| Error::format(path, format!("not a whole safetensors file: {e}"));
         let file = SafeTensors::deserialize(bytes).map_err(broken)?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(broken)?;

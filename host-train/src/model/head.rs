@@ -25,7 +25,7 @@ const CELLS: usize = RATIO * RATIO;
 pub(super) const OUTPUTS: usize = CELLS * CHANNELS;
 
 /// Windows of all trajectories as `(windows, 121, 5)`, times `scale`.
-fn windows(frames: &Frames, scale: f32) -> Vec<f32> {
+pub(super) fn windows(frames: &Frames, scale: f32) -> Vec<f32> {
     let mut values =
         Vec::with_capacity(frames.trajectories() * frames.windows() * FRAME_LEN * WINDOW);
     for trajectory in frames.counts.chunks_exact(frames.length * FRAME_LEN) {
@@ -40,15 +40,20 @@ fn windows(frames: &Frames, scale: f32) -> Vec<f32> {
     values
 }
 
+/// Shape of what the head reads.
+pub(super) fn input_shape(windows: usize) -> Shape {
+    Shape {
+        n: windows,
+        h: FRAME_SIDE,
+        w: FRAME_SIDE,
+        c: WINDOW,
+    }
+}
+
 impl<B: Backend> Builder<'_, '_, B> {
     /// Windows' frames `(windows, 121, 5)` to `(windows, 11, 11, 3, 3, 7)`.
     fn head(&mut self, windows: Var, blocks: usize) -> Var {
-        let input = Shape {
-            n: self.tape.len_of(windows) / (FRAME_LEN * WINDOW),
-            h: FRAME_SIDE,
-            w: FRAME_SIDE,
-            c: WINDOW,
-        };
+        let input = input_shape(self.tape.len_of(windows) / (FRAME_LEN * WINDOW));
         let (mut x, shape) = self.conv(windows, input, "head.input", Activation::Relu);
         for block in 0..blocks {
             x = self.residual_block(x, shape, &format!("head.blocks.{block}"));

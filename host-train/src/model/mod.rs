@@ -2,11 +2,13 @@
 
 mod config;
 pub(crate) mod file;
+mod graft;
 mod graph;
 mod head;
 mod init;
 mod layout;
 mod network;
+mod observe;
 mod parameters;
 mod physics;
 mod shipped;
@@ -17,5 +19,6 @@ pub use file::Provenance;
 pub use graph::Graph;
 pub use init::initialise;
 pub use network::{DeRefNet, Frames, Trained};
+pub use observe::Observed;
 pub use parameters::{Parameter, Parameters};
 pub use physics::Operators;

@@ -15,6 +15,7 @@ mod heat;
 pub mod map;
 pub mod overlay;
 pub mod precision_recall;
+pub mod quantisation;
 pub mod reports;
 pub mod sequence;
 mod style;

@@ -12,6 +12,8 @@ pub mod data_step;
 pub mod deform_conv2d;
 pub mod gather;
 pub mod group_scale;
+pub mod integer;
+pub mod kernels;
 pub mod loss;
 pub mod metric;
 pub mod network;

@@ -53,7 +53,7 @@ impl Subject {
         let window = all.slice(s![SHOWN..SHOWN + WINDOW, .., ..]).to_owned();
         let counts: Vec<f32> = all.iter().copied().collect();
         debug_assert!(counts.len() >= (SHOWN + WINDOW) * FRAME_LEN);
-        let maps = readouts.inference.sequence_maps(&counts)?;
+        let maps = readouts.network.sequence_maps(&counts)?;
         let map = maps[SHOWN * MAP_LEN..(SHOWN + 1) * MAP_LEN].to_vec();
         let mut cells = readouts.grid.windows(&counts, None)?;
         let mut found = readouts.offgrid.windows(&counts, None)?;

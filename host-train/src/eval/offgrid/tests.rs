@@ -65,7 +65,7 @@ fn answers(
     localiser.windows(counts, excluded).unwrap()
 }
 
-fn complaint(result: Result<Localiser<'_, Cpu>>) -> String {
+fn complaint(result: Result<Localiser<'_>>) -> String {
     result.err().unwrap().to_string()
 }
 
@@ -75,7 +75,7 @@ fn methods_with_a_head_refuse_models_without() {
     let inference = Inference::new(&network, &cpu);
     for method in Method::ALL {
         let headless = Localiser::new(Some(&inference), method, CONFIG);
-        let nothing = Localiser::<Cpu>::new(None, method, CONFIG);
+        let nothing = Localiser::new(None, method, CONFIG);
         if method == Method::Fit {
             assert!(headless.is_ok() && nothing.is_ok());
             continue;
@@ -96,7 +96,7 @@ fn configurations_out_of_range_are_refused() {
         counts: [3, 9],
         ..CONFIG
     };
-    let text = complaint(Localiser::<Cpu>::new(None, Method::Fit, config));
+    let text = complaint(Localiser::new(None, Method::Fit, config));
     assert!(
         text.contains("most targets") && text.contains("1 to 8"),
         "{text}"
@@ -105,7 +105,7 @@ fn configurations_out_of_range_are_refused() {
 
 #[test]
 fn bad_input_is_named() {
-    let fit = Localiser::<Cpu>::new(None, Method::Fit, CONFIG).unwrap();
+    let fit = Localiser::new(None, Method::Fit, CONFIG).unwrap();
     let refused = |counts: &[f32], flags: Option<&[bool]>, parts: &[&str]| {
         let text = fit.windows(counts, flags).unwrap_err().to_string();
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
@@ -196,7 +196,7 @@ fn flags_follow_their_frames() {
     let mut broken = counts.clone();
     broken[7 * FRAME_LEN..].fill(f32::NAN);
     let flags: Vec<bool> = (0..counts.len()).map(|i| i >= 7 * FRAME_LEN).collect();
-    let fit = Localiser::<Cpu>::new(None, Method::Fit, CONFIG).unwrap();
+    let fit = Localiser::new(None, Method::Fit, CONFIG).unwrap();
     let (whole, part) = (
         fit.windows(&counts, None),
         fit.windows(&broken, Some(&flags)),
@@ -214,16 +214,16 @@ fn claims_far_outside_are_no_proposals() {
         sigma_y: 0.25,
         ..Claim::default()
     };
-    assert_eq!(proposal(&claim(-2.5), false), None);
-    let near = proposal(&claim(-1.5), true).unwrap();
+    assert_eq!(claim(-2.5).proposal(false), None);
+    let near = claim(-1.5).proposal(true).unwrap();
     assert_eq!(near.precision, Some([4.0, 0.0, 16.0]));
-    assert_eq!(proposal(&claim(4.0), false).unwrap().precision, None);
+    assert_eq!(claim(4.0).proposal(false).unwrap().precision, None);
 }
 
 #[test]
 fn answers_stand_beside_their_truth() {
     let trajectories = [scene(0), scene(1)];
-    let fit = Localiser::<Cpu>::new(None, Method::Fit, CONFIG).unwrap();
+    let fit = Localiser::new(None, Method::Fit, CONFIG).unwrap();
     let mut ticks = 0;
     let tick = || {
         ticks += 1;
