@@ -25,7 +25,10 @@ const CONV2D: ProductShape = ProductShape {
     run: 3 * CHANNELS,
 };
 const FIRST: ProductShape = ProductShape { run: 3, ..CONV2D };
-const LAST: ProductShape = ProductShape { outputs: 1, ..CONV2D };
+const LAST: ProductShape = ProductShape {
+    outputs: 1,
+    ..CONV2D
+};
 
 /// All that the kernels read and write: about 130 KB.
 struct Memory {
@@ -78,7 +81,11 @@ impl Memory {
         ] {
             let units = SIDE * SIDE * shape.weights_len();
             measure(name, set, units, || {
-                kernels.pack(shape, &self.weights[..shape.weights_len()], &mut self.packed);
+                kernels.pack(
+                    shape,
+                    &self.weights[..shape.weights_len()],
+                    &mut self.packed,
+                );
                 (0..SIDE).for_each(|row| self.row(kernels, shape, row, channels));
             });
             black_box(&self.out);

@@ -49,11 +49,19 @@ pub(super) fn check(report: &mut Report) {
         sums: [0; MOST_SUMS],
     };
     for (case, &[outputs, segments, run, stride, pixels]) in CASES.iter().enumerate() {
-        let shape = ProductShape { outputs, segments, run };
+        let shape = ProductShape {
+            outputs,
+            segments,
+            run,
+        };
         room.check(report, case, shape, (stride, pixels));
     }
     for run in 1..=40 {
-        let shape = ProductShape { outputs: 8, segments: 1, run };
+        let shape = ProductShape {
+            outputs: 8,
+            segments: 1,
+            run,
+        };
         room.check(report, 100 + run, shape, (run % 3 + 1, 3));
     }
 }
@@ -72,7 +80,11 @@ impl Room {
         // On and off words, whole and short, all runs and one too few.
         for variant in 0..8 {
             let [odd, short, absent] = [1, 2, 4].map(|bit| variant & bit != 0);
-            let length = if short { needed - 1 - needed / 3 } else { needed };
+            let length = if short {
+                needed - 1 - needed / 3
+            } else {
+                needed
+            };
             let from = usize::from(odd);
             let inputs = &self.inputs[from..];
             let mut runs = [0, 1, 2].map(|segment| inputs[segment * needed..].get(..length));
@@ -84,7 +96,13 @@ impl Room {
                 packed.fill(-1);
                 kernels.pack(shape, &self.weights[..shape.weights_len()], packed);
                 sums.fill(-1);
-                let product = Product { shape, packed, runs, stride, pixels };
+                let product = Product {
+                    shape,
+                    packed,
+                    runs,
+                    stride,
+                    pixels,
+                };
                 kernels.accumulate(&product, sums);
             };
             sums(Kernels::SCALAR, &mut self.expected);

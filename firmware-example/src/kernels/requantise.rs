@@ -33,7 +33,12 @@ pub(super) fn check(report: &mut Report) {
             Finish::Shrink(-5),
         ];
         for (index, finish) in finishes.into_iter().enumerate() {
-            compare(report, &mut numbers, (outputs, &scaling, finish), case * 10 + index);
+            compare(
+                report,
+                &mut numbers,
+                (outputs, &scaling, finish),
+                case * 10 + index,
+            );
         }
     }
 }
@@ -44,7 +49,11 @@ fn compare(
     (outputs, scaling, finish): (usize, &Scaling, Finish),
     case: usize,
 ) {
-    let padded = if outputs == 1 { 1 } else { outputs.next_multiple_of(8) };
+    let padded = if outputs == 1 {
+        1
+    } else {
+        outputs.next_multiple_of(8)
+    };
     let (mut sums, mut there) = ([0; PIXELS * MAX_OUTPUTS], [0; PIXELS * STRIDE]);
     numbers.fill(&mut sums, Numbers::word);
     numbers.fill(&mut there, Numbers::half);
