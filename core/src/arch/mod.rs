@@ -199,6 +199,10 @@ impl Kernels {
     /// Carries out the multiply-adds of [`Self::accumulate`] on registers alone, for benchmarks to
     /// compare with; returns how many there were. None for the definition, which has no instruction
     /// of its own.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_variables, reason = "no set with an instruction of its own")
+    )]
     pub fn peak(self, turns: u32) -> Option<u64> {
         match self.0 {
             Isa::Scalar => None,
@@ -266,6 +270,30 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.requantise(sums, outputs, scaling, finish, (out, stride)),
         }
+    }
+
+    /// [`Self::accumulate`] and then [`Self::requantise`]; `sums` is room for what lies between, and
+    /// holds nothing of meaning afterwards.
+    pub fn row(
+        self,
+        product: &Product,
+        sums: &mut [i32],
+        scaling: &Scaling,
+        finish: Finish,
+        (out, stride): (&mut [i16], usize),
+    ) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if let Isa::X86(set) = self.0 {
+            let at_once = set.row(product, scaling, finish, (&mut *out, stride));
+            if let Some(saturated) = at_once {
+                return saturated;
+            }
+        }
+        let Some(sums) = sums.get_mut(..product.sums_len()) else {
+            return 0;
+        };
+        self.accumulate(product, sums);
+        self.requantise(sums, product.shape.outputs, scaling, finish, (out, stride))
     }
 
     /// Samples the map: `patches (pixels, 9 taps, channels)`, as many pixels as there are

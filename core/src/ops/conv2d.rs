@@ -53,16 +53,9 @@ impl<'p> Prepared<'p> {
                 stride,
                 pixels: count,
             };
-            let room = count * padded;
-            let Some(row) = sums.sums.get_mut(..room) else {
-                return;
-            };
-            sums.kernels.accumulate(&product, row);
-            let out = out.get_mut(first * step..).unwrap_or_default();
-            let outputs = self.shape.outputs;
-            let scaling = &self.scaling;
-            let out = (out, step);
-            sums.saturated += sums.kernels.requantise(row, outputs, scaling, finish, out);
+            let to = (out.get_mut(first * step..).unwrap_or_default(), step);
+            let room = &mut *sums.sums;
+            sums.saturated += sums.kernels.row(&product, room, &self.scaling, finish, to);
             first += count;
         }
     }

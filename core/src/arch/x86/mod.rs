@@ -81,6 +81,26 @@ impl Set {
         }
     }
 
+    /// [`super::Kernels::row`], where this set has more than both parts of it to offer.
+    pub(super) fn row(
+        self,
+        product: &Product,
+        scaling: &Scaling,
+        finish: Finish,
+        (out, stride): (&mut [i16], usize),
+    ) -> Option<u32> {
+        let outputs = product.shape.outputs;
+        let fits = self.0 == Level::Avx512
+            && outputs.is_multiple_of(16)
+            && covers_runs(product)
+            && rows::has_usual_shifts(scaling, outputs)
+            && (outputs..=LONGEST).contains(&stride)
+            && out.len() >= (product.pixels - 1) * stride + outputs;
+        // SAFETY: detection has found the instructions, and everything that is read and written is
+        // there.
+        fits.then(|| unsafe { avx512::row(product, scaling, finish, (out.as_mut_ptr(), stride)) })
+    }
+
     pub(super) fn multiply(self, rows: &[i16], table: &[i16], sums: &mut [i32]) {
         // SAFETY: detection has found the instructions.
         unsafe {
@@ -127,13 +147,18 @@ impl Set {
 
 /// Whether everything that the sums read and write is there.
 fn holds(product: &Product, sums: &[i32]) -> bool {
+    covers_runs(product) && sums.len() >= product.sums_len()
+}
+
+/// Whether everything that the sums read is there.
+fn covers_runs(product: &Product) -> bool {
     let shape = product.shape;
     let usual = (1..=MAX_OUTPUTS).contains(&shape.outputs)
         && (1..=SEGMENTS).contains(&shape.segments)
         && (1..=MAX_PIXELS).contains(&product.pixels)
         && shape.run <= LONGEST
         && product.stride <= LONGEST;
-    if !usual || product.packed.len() < shape.packed_len() || sums.len() < product.sums_len() {
+    if !usual || product.packed.len() < shape.packed_len() {
         return false;
     }
     let reach = (product.pixels - 1) * product.stride + shape.padded_run();

@@ -14,17 +14,14 @@ pub(super) struct Rows<'a> {
     out: &'a mut [i16],
     /// Numbers from one row of the result to the next.
     stride: usize,
-    /// Rows.
-    len: usize,
 }
 
-/// Where 16 outputs of every row are.
-pub(super) struct Block {
-    pub(super) sums: *const i32,
-    pub(super) padded: usize,
-    pub(super) out: *mut i16,
-    pub(super) stride: usize,
-    pub(super) rows: usize,
+/// Whether the shifts of the first `padded` outputs leave nothing but the upper words of products.
+pub(super) fn has_usual_shifts(scaling: &Scaling, padded: usize) -> bool {
+    let least = i32::from(*Requant::SHIFTS.start());
+    let most = i32::from(*Requant::SHIFTS.end());
+    let usual = |&shift: &i32| (least..=most).contains(&shift);
+    scaling.shift.iter().take(padded).all(usual)
 }
 
 impl<'a> Rows<'a> {
@@ -47,11 +44,8 @@ impl<'a> Rows<'a> {
         };
         let padded = shape.padded_outputs();
         let len = (sums.len() / padded).min(out.len().div_ceil(stride));
-        let least = i32::from(*Requant::SHIFTS.start());
-        let most = i32::from(*Requant::SHIFTS.end());
-        let usual = |&shift: &i32| (least..=most).contains(&shift);
-        let mut shifts = scaling.shift.iter().take(padded);
-        if !shifts.all(usual) || len > 0 && out.len() - (len - 1) * stride < outputs {
+        if !has_usual_shifts(scaling, padded) || len > 0 && out.len() - (len - 1) * stride < outputs
+        {
             return None;
         }
         Some(Self {
@@ -61,20 +55,6 @@ impl<'a> Rows<'a> {
             scaling,
             out,
             stride,
-            len,
-        })
-    }
-
-    /// The 16 outputs from `first` on, where there are as many: the first sum and the first result
-    /// with the distances of the next, and the number of rows. All of them are there.
-    #[inline]
-    pub(super) fn full_block(&mut self, first: usize) -> Option<Block> {
-        (first + 16 <= self.outputs).then(|| Block {
-            sums: self.sums.as_ptr().wrapping_add(first),
-            padded: self.padded,
-            out: self.out.as_mut_ptr().wrapping_add(first),
-            stride: self.stride,
-            rows: self.len,
         })
     }
 
