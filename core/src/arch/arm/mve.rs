@@ -50,47 +50,47 @@ macro_rules! inner_loop {
         unsafe fn $name(tile: &mut Tile) {
             // SAFETY: the caller's; registers that a call must keep are kept.
             unsafe {
-            asm!(
-                "push {{r4-r11}}",
-                "ldrd r2, r3, [r0, #20]",
-                "ldrd r9, r11, [r0, #12]",
-                "add r12, r9, r3, lsl #2",
-                "ldr r5, [r0, #8]",
-                "add r7, r5, r2, lsl #1",
-                "ldrd r1, r3, [r0]",
-                "add r0, r2, #7",
-                "lsr r0, r0, #3",
-                "lsl r0, r0, #4",
-                // Two outputs.
-                "2:",
-                "ldrd r4, r6, [r9]",
-                "ldrd r8, r10, [r11]",
-                "dlstp.16 lr, r2",
-                "3:",
-                "vldrh.u16 q0, [r1], #16",
-                "vldrh.u16 q1, [r5], #16",
-                "vmladava.s16 r4, q0, q1",
-                "vldrh.u16 q2, [r7], #16",
-                "vmladava.s16 r6, q0, q2",
-                $second,
-                "letp lr, 3b",
-                // In this order: a single pixel is also the second one, with sums left as they were.
-                "strd r8, r10, [r11], #8",
-                "strd r4, r6, [r9], #8",
-                "sub r1, r1, r0",
-                "sub r3, r3, r0",
-                // On by two rows of weights.
-                "rsb r4, r0, r2, lsl #2",
-                "add r5, r5, r4",
-                "add r7, r7, r4",
-                "cmp r9, r12",
-                "bne 2b",
-                "pop {{r4-r11}}",
-                inout("r0") tile => _,
-                out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
-out("d0") _, out("d1") _, out("d2") _, out("d3") _,
-out("d4") _, out("d5") _, out("d6") _, out("d7") _,
-            );
+                asm!(
+                    "push {{r4-r11}}",
+                    "ldrd r2, r3, [r0, #20]",
+                    "ldrd r9, r11, [r0, #12]",
+                    "add r12, r9, r3, lsl #2",
+                    "ldr r5, [r0, #8]",
+                    "add r7, r5, r2, lsl #1",
+                    "ldrd r1, r3, [r0]",
+                    "add r0, r2, #7",
+                    "lsr r0, r0, #3",
+                    "lsl r0, r0, #4",
+                    // Two outputs.
+                    "2:",
+                    "ldrd r4, r6, [r9]",
+                    "ldrd r8, r10, [r11]",
+                    "dlstp.16 lr, r2",
+                    "3:",
+                    "vldrh.u16 q0, [r1], #16",
+                    "vldrh.u16 q1, [r5], #16",
+                    "vmladava.s16 r4, q0, q1",
+                    "vldrh.u16 q2, [r7], #16",
+                    "vmladava.s16 r6, q0, q2",
+                    $second,
+                    "letp lr, 3b",
+                    // In this order: a single pixel is also the second one, with sums left as they were.
+                    "strd r8, r10, [r11], #8",
+                    "strd r4, r6, [r9], #8",
+                    "sub r1, r1, r0",
+                    "sub r3, r3, r0",
+                    // On by two rows of weights.
+                    "rsb r4, r0, r2, lsl #2",
+                    "add r5, r5, r4",
+                    "add r7, r7, r4",
+                    "cmp r9, r12",
+                    "bne 2b",
+                    "pop {{r4-r11}}",
+                    inout("r0") tile => _,
+                    out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
+                    out("d0") _, out("d1") _, out("d2") _, out("d3") _,
+                    out("d4") _, out("d5") _, out("d6") _, out("d7") _,
+                );
             }
         }
     };
@@ -127,6 +127,8 @@ pub(super) fn requantise(
 ///
 /// # Safety
 /// As many results as sums, 1 to 64.
+// The loop changes VPR, which no operand can name; a call may change it.
+#[inline(never)]
 unsafe fn pixel(sums: &[i32], scaling: &Scaling, [floor, keep]: [i32; 2], out: &mut [i16]) -> u32 {
     let mut saturated = 0;
     // SAFETY: the caller's; the loop's tail is predicated.

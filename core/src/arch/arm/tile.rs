@@ -79,12 +79,12 @@ pub(super) fn pack(routines: Routines, shape: ProductShape, weights: &[u8], pack
     let Some(packed) = packed.get_mut(..shape.packed_len()) else {
         return;
     };
-    if weights.len() != shape.weights_len() || packed.is_empty() {
+    if weights.len() != shape.weights_len() {
         return;
     }
     packed.fill(0);
     let per_output = shape.segments * shape.run;
-    let mut pairs = packed.chunks_exact_mut(2 * shape.padded_run());
+    let mut pairs = packed.chunks_exact_mut((2 * shape.padded_run()).max(1));
     for segment in 0..shape.segments {
         for (output, slots) in (0..shape.padded_outputs()).step_by(2).zip(&mut pairs) {
             let rows = [output, output + 1].map(|output| {
@@ -103,15 +103,12 @@ pub(super) fn accumulate(routines: Routines, product: &Product, sums: &mut [i32]
         return;
     };
     sums.fill(0);
-    if sums.is_empty() {
-        return;
-    }
     for (segment, inputs) in product.runs.iter().take(shape.segments).enumerate() {
         let weights = product.packed.get(segment * outputs * run..);
         let (Some(mut inputs), Some(weights)) = (*inputs, weights) else {
             continue;
         };
-        for rows in sums.chunks_mut(2 * outputs) {
+        for rows in sums.chunks_mut((2 * outputs).max(1)) {
             add(routines, product, inputs, weights, rows);
             inputs = inputs.get(2 * product.stride..).unwrap_or_default();
         }
