@@ -121,7 +121,10 @@ fn add(routines: Routines, product: &Product, inputs: &[i16], weights: &[i16], r
         return (routines.add)(&mut tile);
     }
     let run = product.shape.padded_run();
-    for (pixel, sums) in rows.chunks_mut(product.shape.padded_outputs()).enumerate() {
+    for (pixel, sums) in rows
+        .chunks_mut(product.shape.padded_outputs().max(1))
+        .enumerate()
+    {
         let inputs = inputs.get(pixel * product.stride..).unwrap_or_default();
         // Whole pairs, as in the scalar set.
         let pairs = inputs.as_chunks::<2>().0.as_flattened();
