@@ -1,5 +1,5 @@
 //! Project chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`,
-//! `cargo xtask ablation`.
+//! `cargo xtask ablation`, `cargo xtask setup`, `cargo xtask firmware`.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -11,14 +11,18 @@
 //! | [`mod@test`] | suites, the core without std, the main job |
 //! | [`mod@bench`] | benchmarks and their dated records |
 //! | [`ablation`] | ways to train, compared in equal time |
+//! | [`setup`] | compiler targets and QEMU for the boards |
+//! | [`firmware`] | self-test and instructions on every board |
 //! | [`shell`] | programs run in the repository |
 
 mod ablation;
 mod bench;
 mod check;
+mod firmware;
 mod image;
 mod licences;
 mod rules;
+mod setup;
 mod shell;
 mod source;
 mod step;
@@ -35,6 +39,8 @@ Usage: cargo xtask COMMAND
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
   bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/
   header                            writes the C header of the core
+  setup                             installs compiler targets and QEMU for the boards
+  firmware [--skip NAME]...         self-test and instructions on every board that QEMU imitates
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
 --skip takes the name of a step or of its group; --list prints both.";
@@ -58,6 +64,8 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
         Some(("test", rest)) => run([check::STEPS, test::STEPS].concat(), rest, true),
         Some(("bench", rest)) => bench::run(rest),
         Some(("header", _)) => image::write_header(),
+        Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, true),
+        Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, true),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");

@@ -4,6 +4,8 @@
 //! The scalar set is the definition, in safe code. Every other set of kernels gives the same bits, which
 //! integers make possible: sums below 2³¹ do not depend on their order.
 
+#[cfg(derefnet_dsp)]
+mod arm;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -170,6 +172,8 @@ pub struct Kernels(Isa);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Isa {
     Scalar,
+    #[cfg(derefnet_dsp)]
+    Arm(arm::Set),
     #[cfg(target_arch = "x86_64")]
     X86(x86::Set),
 }
@@ -186,6 +190,8 @@ impl Kernels {
     /// All sets that this processor can run, the definition first and the fastest last.
     pub fn available() -> impl Iterator<Item = Self> {
         let sets = core::iter::once(Self::SCALAR);
+        #[cfg(derefnet_dsp)]
+        let sets = sets.chain(arm::Set::available().map(|set| Self(Isa::Arm(set))));
         #[cfg(target_arch = "x86_64")]
         let sets = sets.chain(x86::Set::available().map(|set| Self(Isa::X86(set))));
         sets
@@ -195,6 +201,8 @@ impl Kernels {
     pub const fn name(self) -> &'static str {
         match self.0 {
             Isa::Scalar => "scalar",
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.name(),
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.name(),
         }
@@ -210,13 +218,16 @@ impl Kernels {
     pub fn peak(self, turns: u32) -> Option<u64> {
         match self.0 {
             Isa::Scalar => None,
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(_) => None,
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => Some(set.peak(turns)),
         }
     }
 
-    /// Lays weights `(outputs, segments, run)`, `i8` as in the model file, out as the sums read
-    /// them: `(block, segment, pair of inputs, output of the block, input of the pair)`, `i16`.
+    /// Lays weights `(outputs, segments, run)`, `i8` as in the model file, out as this set's sums
+    /// read them; the scalar set: `(block, segment, pair of inputs, output of the block, input of
+    /// the pair)`, `i16`.
     ///
     /// Does nothing unless `weights` and `packed` hold as many numbers as `shape` says (`packed` may
     /// hold more), and for a shape out of range.
@@ -225,6 +236,8 @@ impl Kernels {
             return;
         }
         match self.0 {
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.pack(shape, weights, packed),
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.pack(shape, weights, packed),
             _ => scalar::pack(shape, weights, packed),
@@ -241,6 +254,8 @@ impl Kernels {
         }
         match self.0 {
             Isa::Scalar => scalar::accumulate(product, sums),
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.accumulate(product, sums),
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.accumulate(product, sums),
         }
@@ -268,6 +283,8 @@ impl Kernels {
     ) -> u32 {
         match self.0 {
             Isa::Scalar => scalar::requantise(sums, outputs, scaling, finish, (out, stride)),
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.requantise(sums, outputs, scaling, finish, (out, stride)),
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.requantise(sums, outputs, scaling, finish, (out, stride)),
         }
@@ -309,6 +326,8 @@ impl Kernels {
         }
         match self.0 {
             Isa::Scalar => scalar::sample(sampling, patches),
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.sample(sampling, patches),
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.sample(sampling, patches),
         }

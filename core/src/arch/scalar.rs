@@ -4,7 +4,7 @@ use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling, TABLE
 use crate::fixed::{SHARE_BITS, WHOLE, rounded_shift, saturate};
 
 /// Taps of a 3×3 kernel.
-const TAPS: usize = 9;
+pub(super) const TAPS: usize = 9;
 
 pub(super) fn pack(shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
     pack_blocks(shape, weights, packed, |weights, block, lanes| {
