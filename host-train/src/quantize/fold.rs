@@ -155,8 +155,8 @@ impl Fold<'_> {
         })
     }
 
-    /// Step of the initial map: no finer than what the greatest weight of `Q_init`, whose products nearly
-    /// cancel out, resolves.
+    /// Step of the initial map: more than twice as coarse as the products of the greatest weight of
+    /// `Q_init`, as factors demand, where calibration saw small maps only.
     fn start_step(&self) -> f64 {
         let qinit = self.network.operators.qinit.iter();
         let most = qinit.fold(0.0, |most: f64, &q| most.max(f64::from(q).abs()));
