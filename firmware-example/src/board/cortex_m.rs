@@ -5,6 +5,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use cortex_m::peripheral::scb::Exception;
 use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
 use cortex_m_rt::exception;
 
@@ -17,9 +18,33 @@ fn SysTick() {
     PERIODS.store(PERIODS.load(Relaxed).wrapping_add(1), Relaxed);
 }
 
-/// Starts the clock.
+// Faults end the program; the handlers that come with the start-up code wait forever.
+
+#[exception]
+fn MemoryManagement() -> ! {
+    super::fault("memory management")
+}
+
+#[exception]
+fn BusFault() -> ! {
+    super::fault("bus")
+}
+
+#[exception]
+fn UsageFault() -> ! {
+    super::fault("usage")
+}
+
+/// Starts the clock, and lets faults have handlers of their own.
 pub fn start() {
     if let Some(mut peripherals) = Peripherals::take() {
+        for fault in [
+            Exception::MemoryManagement,
+            Exception::BusFault,
+            Exception::UsageFault,
+        ] {
+            peripherals.SCB.enable(fault);
+        }
         let clock = &mut peripherals.SYST;
         clock.set_clock_source(SystClkSource::Core);
         clock.set_reload(PERIOD - 1);

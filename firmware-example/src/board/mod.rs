@@ -12,6 +12,13 @@ mod this;
 
 pub use this::{finish, start, ticks};
 
+/// Names a fault and ends the program.
+#[cfg(target_os = "none")]
+fn fault(name: &str) -> ! {
+    crate::say!("fault {name}");
+    finish(false)
+}
+
 /// Starts a program: `fn() -> bool` runs, and what it returns becomes the exit status.
 #[macro_export]
 macro_rules! program {

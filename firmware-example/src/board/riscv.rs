@@ -1,5 +1,29 @@
 //! RISC-V boards with semihosting; the clock counts instructions.
 
+use riscv::interrupt::Exception;
+
+// Faults end the program; the handler that comes with the start-up code waits forever.
+
+#[riscv_rt::exception(Exception::InstructionFault)]
+fn instruction_fault() -> ! {
+    super::fault("instruction access")
+}
+
+#[riscv_rt::exception(Exception::IllegalInstruction)]
+fn illegal_instruction() -> ! {
+    super::fault("illegal instruction")
+}
+
+#[riscv_rt::exception(Exception::LoadFault)]
+fn load_fault() -> ! {
+    super::fault("load access")
+}
+
+#[riscv_rt::exception(Exception::StoreFault)]
+fn store_fault() -> ! {
+    super::fault("store access")
+}
+
 /// Nothing to start: instructions are always counted.
 pub const fn start() {}
 
