@@ -55,7 +55,9 @@ fn frames() -> Vec<[u16; FRAME_LEN]> {
 
 /// One dead pixel in the middle of every third frame.
 fn dead(frame: usize) -> Option<[bool; FRAME_LEN]> {
-    (frame % 3 == 0).then(|| std::array::from_fn(|pixel| pixel == 60))
+    frame
+        .is_multiple_of(3)
+        .then(|| std::array::from_fn(|pixel| pixel == 60))
 }
 
 /// A C initialiser of an `ExpectedAnswer`.

@@ -25,6 +25,10 @@ const TIME_UNIT: f32 = 20.0;
 
 /// What a step of every tensor is worth, in units of the network.
 fn step(range: f32) -> f64 {
+    // What never left 0 in calibration: any step does that is not finer than its neighbours'.
+    if range == 0.0 {
+        return 1.0;
+    }
     (f64::from(range) * HEADROOM / MOST).max(1e-9)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use derefnet_core::locate::Prior;
 use derefnet_core::net::Tensor;
 use derefnet_core::physics::{FRAME_SIDE, PSF_SIGMA, RATIO, WINDOW};
 use derefnet_core::weights::{
@@ -77,8 +78,8 @@ pub(super) fn header<'p>(
             psf_sigma: PSF_SIGMA,
         },
         intensities: Intensities {
-            mean: 235.0,
-            sigma: 8.66,
+            mean: Prior::SEQ_CSIST.intensity_mean,
+            sigma: Prior::SEQ_CSIST.intensity_sigma,
         },
         input_bits,
         map,
