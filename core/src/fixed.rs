@@ -1,8 +1,8 @@
 //! Fixed-point numbers: one rescaling, one rounding, saturation.
 //!
-//! Every integer result of this crate that changes its scale goes through [`Requant::apply`]:
-//! multiply by a 31-bit multiplier in 64 bits, add half a unit, shift right arithmetically. So ties
-//! round towards plus infinity, and there is no second rounding.
+//! Integers that change their scale are multiplied in 64 bits, most by [`Requant`]'s 31-bit multiplier,
+//! and rounded once, as [`rounded_shift`] does: add half a unit, shift right arithmetically. So ties
+//! round towards plus infinity everywhere.
 
 use crate::error::{Error, Result};
 

@@ -16,12 +16,38 @@ static FILES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
 
 #[derive(Arbitrary, Debug)]
 enum Call {
-    Init { kind: u8, file: u8, cut: u8, short: u8, odd: u8, config: Option<Config> },
-    Check { file: u8, cut: u8, info: bool },
-    Push { pixel: [u16; 2], dead: Option<u8>, odd: u8 },
-    Window { pixel: [u16; 2], dead: Option<u8>, odd: u8 },
-    Map { odd: u8 },
-    Slice { rows: u8, columns: u8, row: u8, column: u8 },
+    Init {
+        kind: u8,
+        file: u8,
+        cut: u8,
+        short: u8,
+        odd: u8,
+        config: Option<Config>,
+    },
+    Check {
+        file: u8,
+        cut: u8,
+        info: bool,
+    },
+    Push {
+        pixel: [u16; 2],
+        dead: Option<u8>,
+        odd: u8,
+    },
+    Window {
+        pixel: [u16; 2],
+        dead: Option<u8>,
+        odd: u8,
+    },
+    Map {
+        odd: u8,
+    },
+    Slice {
+        rows: u8,
+        columns: u8,
+        row: u8,
+        column: u8,
+    },
     Reset,
     Garbage(u8),
     Text(i32),
@@ -70,7 +96,17 @@ struct State {
 
 impl State {
     fn init(&mut self, call: &Call) {
-        let Call::Init { kind, file, cut, short, odd, config } = call else { return };
+        let Call::Init {
+            kind,
+            file,
+            cut,
+            short,
+            odd,
+            config,
+        } = call
+        else {
+            return;
+        };
         let file = &FILES[usize::from(file % 2)];
         let length = file.len() - usize::from(*cut).min(file.len());
         let config = config.as_ref().map(Config::read);
@@ -108,6 +144,7 @@ fn readings<const N: usize>(pixel: [u16; 2]) -> [u16; N] {
 }
 
 fuzz_target!(|calls: Vec<Call>| {
+    // SAFETY: numbers alone.
     let zero: DrefAnswer = unsafe { core::mem::zeroed() };
     let mut state = State {
         place: Box::new(Place([0xa5; DREF_PAPER_STREAM_BYTES])),
@@ -127,7 +164,11 @@ fuzz_target!(|calls: Vec<Call>| {
                 Call::Check { file, cut, info } => {
                     let file = &FILES[usize::from(file % 2)];
                     let mut place = core::mem::MaybeUninit::uninit();
-                    let info = if *info { place.as_mut_ptr() } else { null_mut() };
+                    let info = if *info {
+                        place.as_mut_ptr()
+                    } else {
+                        null_mut()
+                    };
                     let length = file.len() - usize::from(*cut);
                     let status = dref_check(file.as_ptr(), length, info);
                     assert_eq!(status == DREF_OK, *cut == 0);
@@ -151,7 +192,12 @@ fuzz_target!(|calls: Vec<Call>| {
                     let mut cells = [f32::NAN; DREF_MAP_CELLS + 1];
                     dref_map(stream, bend(cells.as_mut_ptr(), *odd))
                 }
-                Call::Slice { rows, columns, row, column } => {
+                Call::Slice {
+                    rows,
+                    columns,
+                    row,
+                    column,
+                } => {
                     let [rows, columns] = [*rows, *columns].map(usize::from);
                     let frame = vec![7; rows * columns + 1];
                     let (mut readings, mut origin) = ([0; 121], [0; 2]);

@@ -8,7 +8,10 @@ use derefnet_core::arch::Kernels;
 use derefnet_core::locate::Noise;
 use derefnet_core::stream::{MapMemory, Stream, StreamConfig};
 use derefnet_core::weights::Model;
-use derefnet_fuzz::{READOUTS, models::{Sizes, random_model}};
+use derefnet_fuzz::{
+    READOUTS,
+    models::{Sizes, random_model},
+};
 use libfuzzer_sys::fuzz_target;
 
 static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {

@@ -171,6 +171,36 @@ fn random_models_are_alive() {
     }
 }
 
+/// One memory serves maps and heads by turns: what another readout left there does not show.
+#[test]
+fn what_lies_in_the_memory_does_not_matter() {
+    let sizes = Sizes {
+        map: Some([16, 1, 1]),
+        head: Some([24, 1]),
+    };
+    let file = random_model(13, sizes);
+    let model = Model::load(&file).unwrap();
+    let mut used = MapMemory::<16>::new();
+    let readouts = [
+        Readout::Grid,
+        Readout::Head,
+        Readout::HeadFit,
+        Readout::Grid,
+        Readout::Fit,
+        Readout::Head,
+    ];
+    for (index, readout) in (0..).zip(readouts) {
+        let readings = window(index, 4);
+        let answer = |memory: &mut MapMemory<16>| {
+            let config = config(&model, readout);
+            let stream = Stream::new(model.clone(), config, Kernels::best(), memory);
+            said(&stream.unwrap().window(&readings, None).unwrap())
+        };
+        let fresh = answer(&mut MapMemory::new());
+        assert_eq!(answer(&mut used), fresh, "{index} {readout:?}");
+    }
+}
+
 /// What a stream says, without what it borrows.
 type Said = (Vec<[u64; 4]>, Option<Vec<i16>>, u32);
 

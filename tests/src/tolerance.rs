@@ -144,4 +144,4 @@ pub const LOCATED_BITS: u64 = 0x9198_94ec_2a0e_5980;
 pub const HEAD_BITS: u64 = 0x5a81_a3dc_fa34_97e9;
 
 /// The same of the map, of 320 and of 10,000 windows.
-pub const MAP_BITS: [u64; 2] = [0xfc7f_0d54_233f_3dad, 0x29a0_ba65_a583_8830];
+pub const MAP_BITS: [u64; 2] = [0xfc7f_0d54_233f_3dad, 0xe851_a61b_5607_968e];

@@ -6,6 +6,7 @@
 //! | [`step`] | steps, their order, the summary |
 //! | [`check`] | formatting, lints, documentation and the project's own rules |
 //! | [`rules`] | the rules on source text |
+//! | [`image`] | the image linked for C: no panics; the header |
 //! | [`licences`] | licences of the dependency tree |
 //! | [`mod@test`] | suites, the core without std, the main job |
 //! | [`mod@bench`] | benchmarks and their dated records |
@@ -18,6 +19,7 @@ mod ablation;
 mod bench;
 mod check;
 mod firmware;
+mod image;
 mod licences;
 mod rules;
 mod setup;
@@ -36,6 +38,7 @@ Usage: cargo xtask COMMAND
   check [--skip NAME]... [--list]   what needs no installing: formatting, lints, rules, docs
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
   bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/
+  header                            writes the C header of the core
   setup                             installs compiler targets and QEMU for the boards
   firmware [--skip NAME]...         self-test and instructions on every board that QEMU imitates
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
@@ -60,6 +63,7 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
         Some(("check", rest)) => run(check::STEPS.to_vec(), rest, false),
         Some(("test", rest)) => run([check::STEPS, test::STEPS].concat(), rest, true),
         Some(("bench", rest)) => bench::run(rest),
+        Some(("header", _)) => image::write_header(),
         Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, true),
         Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, true),
         Some(("ablation", rest)) => ablation::start(rest),

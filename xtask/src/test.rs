@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::shell::{cargo, command, output, root, run, watch};
+use crate::image;
+use crate::shell::{cargo, command, output, root, run, watch, works};
 use crate::step::{Options, Outcome, Step};
 
 /// A target without an operating system: nothing of std exists there.
@@ -21,6 +22,24 @@ pub const STEPS: &[Step] = &[
         group: "core",
         about: "core builds for thumbv7em-none-eabihf",
         run: cortex_m,
+    },
+    Step {
+        name: "no-panic",
+        group: "core",
+        about: "nothing that the C interface reaches on a bare target can panic",
+        run: no_panic,
+    },
+    Step {
+        name: "header",
+        group: "core",
+        about: "the C header is the one that its sources give",
+        run: |_| image::header_is_current().into(),
+    },
+    Step {
+        name: "sanitizer",
+        group: "core",
+        about: "core's own tests and the C interface under AddressSanitizer",
+        run: |_| sanitizer().into(),
     },
     Step {
         name: "suites",
@@ -67,17 +86,49 @@ fn no_std() -> Result<Outcome, String> {
     Ok(Outcome::passed())
 }
 
-fn cortex_m(options: &Options) -> Outcome {
+/// Without a bare target, and none to be had, why a step is skipped.
+fn lacks_target(options: &Options) -> Option<Outcome> {
     if !has_target() && options.install {
         let added = run(command("rustup", &["target", "add", BARE_TARGET]));
         if let Err(error) = added {
             eprintln!("    {error}");
         }
     }
-    if !has_target() {
-        return Outcome::Skipped(format!(
-            "not checked on a bare target: none could be had; rustup target add {BARE_TARGET}"
-        ));
+    let reason =
+        format!("not checked on a bare target: none could be had; rustup target add {BARE_TARGET}");
+    (!has_target()).then_some(Outcome::Skipped(reason))
+}
+
+fn no_panic(options: &Options) -> Outcome {
+    lacks_target(options).unwrap_or_else(|| image::no_panic(BARE_TARGET).into())
+}
+
+/// The tests of core, whose unsafe code is all that needs watching.
+fn sanitizer() -> Result<Outcome, String> {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    if !works(command("rustup", &["run", "nightly", "cargo", "--version"])) {
+        let how = "rustup toolchain install nightly --profile minimal";
+        return Ok(Outcome::Skipped(format!(
+            "needs a nightly toolchain: {how}"
+        )));
+    }
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        return Ok(Outcome::Skipped(format!("needs {TARGET}")));
+    }
+    let args = ["run", "nightly", "cargo", "test", "--locked", "--lib"];
+    let core = ["--package", "derefnet-core", "--features", "capi"];
+    let target = ["--target", TARGET, "--target-dir", "target/sanitizer"];
+    let mut test = command("rustup", &[&args[..], &core, &target].concat());
+    test.env("RUSTFLAGS", "-Zsanitizer=address");
+    // Of the toolchain that runs this program.
+    test.env_remove("CARGO").env_remove("RUSTC");
+    run(test)?;
+    Ok(Outcome::passed())
+}
+
+fn cortex_m(options: &Options) -> Outcome {
+    if let Some(outcome) = lacks_target(options) {
+        return outcome;
     }
     let args = [
         "build",

@@ -18,6 +18,8 @@ pub const MAX_OUTPUTS: usize = 64;
 pub const TABLE_SIDE: usize = crate::physics::MAP_SIDE;
 /// Most pixels of one row.
 pub const MAX_PIXELS: usize = 33;
+/// Most weights of one run.
+pub const LONGEST_RUN: usize = 1024;
 /// Runs of inputs that one output adds up at most: the rows of a 3×3 kernel.
 pub const SEGMENTS: usize = 3;
 
@@ -30,11 +32,16 @@ pub struct ProductShape {
     pub outputs: usize,
     /// Runs per output, 1..=3.
     pub segments: usize,
-    /// Weights per run.
+    /// Weights per run, at most 1024.
     pub run: usize,
 }
 
 impl ProductShape {
+    /// Whether everything is in its range.
+    const fn is_usual(self) -> bool {
+        self.outputs <= MAX_OUTPUTS && self.segments <= SEGMENTS && self.run <= LONGEST_RUN
+    }
+
     /// Outputs with those that pad the last block: blocks of 16, the last one of 8 where 8 suffice;
     /// a single output stands alone.
     pub const fn padded_outputs(self) -> usize {
@@ -86,6 +93,11 @@ pub struct Product<'a> {
 }
 
 impl Product<'_> {
+    /// Whether everything is in its range.
+    const fn is_usual(&self) -> bool {
+        self.shape.is_usual() && self.pixels <= MAX_PIXELS
+    }
+
     /// Sums of the whole row.
     pub const fn sums_len(&self) -> usize {
         self.pixels * self.shape.padded_outputs()
@@ -218,8 +230,11 @@ impl Kernels {
     /// the pair)`, `i16`.
     ///
     /// Does nothing unless `weights` and `packed` hold as many numbers as `shape` says (`packed` may
-    /// hold more).
+    /// hold more), and for a shape out of range.
     pub fn pack(self, shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
+        if !shape.is_usual() {
+            return;
+        }
         match self.0 {
             #[cfg(derefnet_dsp)]
             Isa::Arm(set) => set.pack(shape, weights, packed),
@@ -231,9 +246,12 @@ impl Kernels {
 
     /// `sums[p·padded + o] = Σ_s Σ_k runs[s][p·stride + k] · w[o][s][k]`.
     ///
-    /// Sums must stay below 2³¹. Inputs that are not there count as 0; does nothing if `sums` is
-    /// shorter than [`Product::sums_len`].
+    /// Sums must stay below 2³¹, or wrap around. Inputs that are not there count as 0; does nothing if
+    /// `sums` is shorter than [`Product::sums_len`], and for a product out of range.
     pub fn accumulate(self, product: &Product, sums: &mut [i32]) {
+        if !product.is_usual() {
+            return;
+        }
         match self.0 {
             Isa::Scalar => scalar::accumulate(product, sums),
             #[cfg(derefnet_dsp)]
@@ -282,6 +300,12 @@ impl Kernels {
         finish: Finish,
         (out, stride): (&mut [i16], usize),
     ) -> u32 {
+        if !product.is_usual() {
+            return 0;
+        }
+        let Some(sums) = sums.get_mut(..product.sums_len()) else {
+            return 0;
+        };
         #[cfg(target_arch = "x86_64")]
         if let Isa::X86(set) = self.0 {
             let at_once = set.row(product, scaling, finish, (&mut *out, stride));
@@ -289,16 +313,17 @@ impl Kernels {
                 return saturated;
             }
         }
-        let Some(sums) = sums.get_mut(..product.sums_len()) else {
-            return 0;
-        };
         self.accumulate(product, sums);
         self.requantise(sums, product.shape.outputs, scaling, finish, (out, stride))
     }
 
     /// Samples the map: `patches (pixels, 9 taps, channels)`, as many pixels as there are
-    /// displacements.
+    /// displacements; nothing for a side, row or column beyond 33.
     pub fn sample(self, sampling: &Sampling, patches: &mut [i16]) {
+        let places = [sampling.side, sampling.row, sampling.column];
+        if places.iter().any(|&place| place > MAX_PIXELS) {
+            return;
+        }
         match self.0 {
             Isa::Scalar => scalar::sample(sampling, patches),
             #[cfg(derefnet_dsp)]

@@ -1,7 +1,7 @@
 //! The kernels in safe code: the definition of every other set.
 
 use super::{Finish, MAX_OUTPUTS, Product, ProductShape, Sampling, Scaling, TABLE_SIDE};
-use crate::fixed::{SHARE_BITS, WHOLE, saturate};
+use crate::fixed::{SHARE_BITS, WHOLE, rounded_shift, saturate};
 
 /// Taps of a 3×3 kernel.
 pub(super) const TAPS: usize = 9;
@@ -81,7 +81,8 @@ pub(super) fn accumulate(product: &Product, sums: &mut [i32]) {
     for (pixel, sums) in rows.enumerate() {
         sums.fill(0);
         for (segment, run) in product.runs.iter().take(shape.segments).enumerate() {
-            let inputs = run.and_then(|run| run.get(pixel * product.stride..));
+            let first = pixel.saturating_mul(product.stride);
+            let inputs = run.and_then(|run| run.get(first..));
             let inputs = inputs.unwrap_or(&[]);
             let inputs = inputs.get(..shape.padded_run()).unwrap_or(inputs);
             add_run(product, segment, inputs, sums);
@@ -96,19 +97,23 @@ fn add_run(product: &Product, segment: usize, inputs: &[i16], sums: &mut [i32]) 
     if shape.outputs == 1 {
         let weights = product.packed.get(segment * run..).unwrap_or(&[]);
         let terms = inputs.iter().zip(weights);
-        let sum: i32 = terms.map(|(&x, &w)| i32::from(x) * i32::from(w)).sum();
-        sums.iter_mut().for_each(|s| *s += sum);
+        let terms = terms.map(|(&x, &w)| i32::from(x) * i32::from(w));
+        let sum = terms.fold(0, i32::wrapping_add);
+        sums.iter_mut().for_each(|s| *s = s.wrapping_add(sum));
         return;
     }
     for (block, sums) in sums.chunks_mut(16).enumerate() {
         let lanes = sums.len();
         let first = block * 16 * shape.segments * run + segment * lanes * run;
         let weights = product.packed.get(first..).unwrap_or(&[]);
-        let pairs = inputs.as_chunks::<2>().0.iter();
-        for (&[a, b], row) in pairs.zip(weights.chunks_exact(2 * lanes)) {
+        let (pairs, odd) = inputs.as_chunks::<2>();
+        let last = odd.first().map(|&a| [a, 0]);
+        let pairs = pairs.iter().copied().chain(last);
+        for ([a, b], row) in pairs.zip(weights.chunks_exact(2 * lanes)) {
             let (a, b) = (i32::from(a), i32::from(b));
             for (sum, &[u, v]) in sums.iter_mut().zip(row.as_chunks::<2>().0) {
-                *sum += a * i32::from(u) + b * i32::from(v);
+                let both = (a * i32::from(u)).wrapping_add(b * i32::from(v));
+                *sum = sum.wrapping_add(both);
             }
         }
     }
@@ -125,7 +130,7 @@ pub(super) fn multiply(rows: &[i16], table: &[i16], sums: &mut [i32]) {
             // Tables are narrow bands, and maps mostly dark.
             if factor != 0 {
                 for (sum, &x) in sums.iter_mut().zip(line) {
-                    *sum += i32::from(factor) * i32::from(x);
+                    *sum = sum.wrapping_add(i32::from(factor) * i32::from(x));
                 }
             }
         }
@@ -165,9 +170,7 @@ impl Scaling {
     pub(super) fn apply(&self, output: usize, sum: i32) -> i32 {
         let at = output % MAX_OUTPUTS;
         let product = i64::from(sum.wrapping_add(self.bias[at])) * i64::from(self.multiplier[at]);
-        let shift = self.shift[at] as u32 & 63;
-        let half = 1i64 << (shift.wrapping_sub(1) & 63);
-        (product.wrapping_add(half) >> shift) as i32
+        rounded_shift(product, self.shift[at] as u8) as i32
     }
 }
 
@@ -178,11 +181,17 @@ impl Finish {
         match self {
             Self::Plain => saturate(value),
             Self::Relu => saturate(value.max(0)),
-            Self::Add => saturate(value + i32::from(there)),
+            Self::Add => saturate(value.wrapping_add(there.into())),
             Self::Shrink(theta) => {
                 let (value, clipped) = saturate(value);
                 let value = i32::from(value);
-                let (value, again) = saturate((value.abs() - theta).max(0) * value.signum());
+                let (value, again) = saturate(
+                    value
+                        .abs()
+                        .wrapping_sub(theta)
+                        .max(0)
+                        .wrapping_mul(value.signum()),
+                );
                 (value, clipped | again)
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! A [`Run`] holds kernels and scratch memory; its functions are the network's parts, so that a
 //! stream unfolds each frame once. All tensors are `i16` with one scale each, weights `i8` with one
-//! scale per output, sums `i32` whose range was proved when the model was read. Every rescaling is
-//! [`crate::fixed::Requant`]. The scales themselves are folded into the file's factors: nothing here
+//! scale per output, sums `i32` whose range was proved when the model was read. Every rescaling
+//! rounds as [`crate::fixed::rounded_shift`] does. The scales themselves are folded into the file's factors: nothing here
 //! is a floating-point number.
 
 mod align;

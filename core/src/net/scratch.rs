@@ -39,7 +39,7 @@ const fn max(a: usize, b: usize) -> usize {
 impl Lengths {
     /// For the network with the map and `channels` channels.
     pub const fn map(channels: usize) -> Self {
-        let stage = SINGLE + 3 * MAP_LEN + 2 * RESPONSE_LEN;
+        let stage = SINGLE + 3 * MAP_LEN + RESPONSE_LEN;
         let align = plane_len(MAP_SIDE, WINDOW) + 2 * SINGLE;
         Self {
             planes: [plane_len(MAP_SIDE, channels); 2],

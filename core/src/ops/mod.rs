@@ -97,7 +97,7 @@ pub(crate) fn clear_border(data: &mut [i16], side: usize, channels: usize) {
         row.iter_mut().take(channels).for_each(|x| *x = 0);
     }
     // The number that the last run of an odd number of channels reads ahead.
-    if let Some(last) = data.get_mut(plane_len(side, channels) - 1) {
+    if let Some(last) = data.get_mut(plane_len(side, channels).saturating_sub(1)) {
         *last = 0;
     }
 }

@@ -44,9 +44,9 @@ enum Shared<R> {
 }
 
 impl<R> Shared<R> {
-    fn run(&mut self, zero: R) -> Option<&mut R> {
+    fn run(&mut self, zero: impl FnOnce() -> R) -> Option<&mut R> {
         if let Self::Fit(_) = self {
-            *self = Self::Run(zero);
+            *self = Self::Run(zero());
         }
         match self {
             Self::Run(run) => Some(run),
@@ -126,7 +126,7 @@ impl<const C: usize> Memory for MapMemory<C> {
 
     fn run(&mut self) -> Option<(Scratch<'_>, &mut [[i16; MAP_LEN]])> {
         let [a, b] = &mut self.planes;
-        let run = self.shared.run(MapRun::ZERO)?;
+        let run = self.shared.run(|| MapRun::ZERO)?;
         let scratch = Scratch {
             planes: [a.as_flattened_mut(), b.as_flattened_mut()],
             packed: [
@@ -198,7 +198,7 @@ impl<const C: usize> Memory for HeadMemory<C> {
     const HEAD_CHANNELS: usize = C;
 
     fn run(&mut self) -> Option<(Scratch<'_>, &mut [[i16; MAP_LEN]])> {
-        let run = self.shared.run(HeadRun::ZERO)?;
+        let run = self.shared.run(|| HeadRun::ZERO)?;
         let scratch = Scratch {
             planes: [self.x.as_flattened_mut(), &mut self.answer],
             packed: [run.packed.as_flattened_mut().as_flattened_mut(), &mut []],

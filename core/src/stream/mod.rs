@@ -238,7 +238,10 @@ impl<'a, M: Memory> Stream<'a, M> {
         probe: &mut dyn Probe,
     ) -> Result<()> {
         let bits = self.model.header.input_bits;
-        self.saturated += self.history.push(readings, dead, &self.config, bits);
+        let saturated = self.history.push(readings, dead, &self.config, bits);
+        if self.config.readout != Readout::Fit {
+            self.saturated += saturated;
+        }
         if self.config.readout == Readout::Grid {
             self.unfold(probe)?;
         }

@@ -154,7 +154,11 @@ impl Header<'_> {
             "0.05 to 5 pixels",
         )?;
         let Intensities { mean, sigma } = self.intensities;
-        field(mean.is_finite(), "intensities.mean", "a finite number")?;
+        field(
+            (-1e6..=1e6).contains(&mean),
+            "intensities.mean",
+            "-1e6 to 1e6 counts",
+        )?;
         field(
             (1e-3..=1e6).contains(&sigma),
             "intensities.sigma",
@@ -175,9 +179,9 @@ impl Header<'_> {
     /// intensities.
     pub fn locate_config(&self) -> LocateConfig {
         let mut config = LocateConfig::SEQ_CSIST;
-        if let Ok(optics) = Optics::new(FRAME_SIDE, RATIO, self.physics.psf_sigma) {
-            config.optics = optics;
-        }
+        // A checked header's always succeeds.
+        config.optics =
+            Optics::new(FRAME_SIDE, RATIO, self.physics.psf_sigma).unwrap_or(config.optics);
         config.prior.intensity_mean = self.intensities.mean;
         config.prior.intensity_sigma = self.intensities.sigma;
         config
@@ -191,8 +195,9 @@ fn is_width(channels: u8) -> bool {
     channels.is_multiple_of(8) && (8..=64).contains(&channels)
 }
 
+/// Steps and units with which no number can overflow.
 fn is_step(step: f32) -> bool {
-    step.is_finite() && step > 0.0
+    (1e-12..=1e6).contains(&step)
 }
 
 impl MapHeader {
@@ -220,11 +225,7 @@ impl MapHeader {
         field(self.gate_bits <= 16, "map.gate_bits", "0 to 16")?;
         let fractions = self.offset_bits.iter().all(|&bits| bits <= 14);
         field(fractions, "map.offset_bits", "0 to 14")?;
-        field(
-            is_step(self.step),
-            "map.step",
-            "a positive number of counts",
-        )
+        field(is_step(self.step), "map.step", "1e-12 to 1e6 counts")
     }
 }
 
@@ -238,11 +239,7 @@ impl HeadHeader {
         let blocks = usize::from(self.residual_blocks);
         field(blocks <= MAX_BLOCKS, "head.residual_blocks", "0 to 8")?;
         let steps = self.steps.iter().all(|&step| is_step(step));
-        field(steps, "head.steps", "positive numbers")?;
-        field(
-            is_step(self.unit),
-            "head.unit",
-            "a positive number of counts",
-        )
+        field(steps, "head.steps", "1e-12 to 1e6")?;
+        field(is_step(self.unit), "head.unit", "1e-12 to 1e6 counts")
     }
 }

@@ -18,7 +18,7 @@ use crate::tensor::Shape;
 /// What was seen of some windows.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// Tensors in the order in which the integer network shows them. Those of single frames hold the
+    /// Tensors, each once. Those of single frames hold the
     /// windows' five frames, window by window; those of the four neighbours come apart, one tensor
     /// for each time, as do the coded maps.
     pub tensors: Vec<(Tensor, Vec<f32>)>,

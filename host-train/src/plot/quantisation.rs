@@ -17,8 +17,6 @@ const LEGEND: f32 = 170.0;
 const RADIUS: f32 = 4.0;
 /// Distance of lines in the legend.
 const LINE: f32 = 24.0;
-/// Points with their names, the worst.
-const NAMED: usize = 3;
 
 /// Parts of the network, and how the names of their tensors begin.
 const PARTS: [(&str, Rgb, &[&str]); 4] = [
@@ -36,7 +34,8 @@ const PARTS: [(&str, Rgb, &[&str]); 4] = [
     ("offset head", PURPLE, &["Head"]),
 ];
 
-/// Draws signal over error of every tensor that has one, in the order given; names the worst.
+/// Draws signal over error of every tensor that has one, in the order given; names the
+/// worst of each part.
 ///
 /// # Errors
 ///
@@ -58,14 +57,17 @@ pub fn draw(path: &Path, errors: &[TensorError], title: &str) -> Result<()> {
         let colour = part(&errors[index].tensor).1;
         canvas.disc(axes.at(index as f64, ratio), RADIUS, colour);
     }
-    let mut worst = points.clone();
-    worst.sort_by(|a, b| a.1.total_cmp(&b.1));
-    for &(index, ratio) in worst.iter().take(NAMED) {
-        name(
-            &mut canvas,
-            axes.at(index as f64, ratio),
-            &errors[index].tensor,
-        );
+    for (of_part, _, _) in PARTS {
+        let here = points
+            .iter()
+            .filter(|(index, _)| part(&errors[*index].tensor).0 == of_part);
+        if let Some(&(index, ratio)) = here.min_by(|a, b| a.1.total_cmp(&b.1)) {
+            name(
+                &mut canvas,
+                axes.at(index as f64, ratio),
+                &errors[index].tensor,
+            );
+        }
     }
     axes.frame(&mut canvas);
     axes.title(&mut canvas, title);
@@ -91,14 +93,12 @@ fn part(tensor: &str) -> (&'static str, Rgb) {
     (name, *colour)
 }
 
-/// Writes a name beside its point, on the side that has room.
+/// Writes a name below its point.
 fn name(canvas: &mut Canvas, (x, y): (f32, f32), name: &str) {
-    let (shift, anchor) = if x < LEFT + WIDTH / 2.0 {
-        (RADIUS + 5.0, Anchor::Start)
-    } else {
-        (-RADIUS - 5.0, Anchor::End)
-    };
-    canvas.text((x + shift, y), name, text(SMALL, anchor, false));
+    let half = canvas.text_width(name, SMALL) / 2.0;
+    let x = x.clamp(LEFT + half + 5.0, LEFT + WIDTH - half - 5.0);
+    let at = (x, y + RADIUS + SMALL / 2.0 + 4.0);
+    canvas.text(at, name, text(SMALL, Anchor::Middle, false));
 }
 
 /// The parts that have tensors here.

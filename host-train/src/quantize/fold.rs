@@ -10,7 +10,7 @@ use derefnet_core::weights::{HEAD_OUTPUTS, HeadHeader, MapHeader, OFFSETS, STEP_
 use super::body::Body;
 use super::calibrate::{CalibrationData, Ranges};
 use super::folded::{Folded, Steps, check, header};
-use super::layer::FloatLayer;
+use super::layer::{FloatLayer, MOST as MOST_WEIGHT};
 use crate::model::{DeRefNet, HeadConfig, Provenance};
 use crate::{Error, Result};
 
@@ -122,7 +122,7 @@ impl Fold<'_> {
         let (c, stages) = (config.channels, config.stages);
         let last = self.last_step();
         self.tables()?;
-        let start = step(self.ranges.of(Tensor::Start));
+        let start = self.start_step();
         let cells = self.start(start)?;
         self.steps.set([Tensor::Start], start);
         self.steps.set([Tensor::Back], self.input);
@@ -153,6 +153,14 @@ impl Fold<'_> {
             offset_bits,
             step: (answer * self.unit) as f32,
         })
+    }
+
+    /// Step of the initial map: more than twice as coarse as the products of the greatest weight of
+    /// `Q_init`, as factors demand, where calibration saw small maps only.
+    fn start_step(&self) -> f64 {
+        let qinit = self.network.operators.qinit.iter();
+        let most = qinit.fold(0.0, |most: f64, &q| most.max(f64::from(q).abs()));
+        step(self.ranges.of(Tensor::Start)).max(2.02 * self.input * most / MOST_WEIGHT)
     }
 
     /// Step of the last stage's output and all maps that join it in the tail.
@@ -212,7 +220,7 @@ impl Fold<'_> {
         let ranges = self.ranges;
         let of = |tensor| step(ranges.of(tensor));
         let input = if k == 0 {
-            of(Tensor::Start)
+            self.start_step()
         } else {
             of(Tensor::Stage(stage - 1))
         };

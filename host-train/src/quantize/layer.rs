@@ -6,7 +6,7 @@ use super::body::IntegerLayer;
 use crate::{Error, Result};
 
 /// Greatest weight.
-const MOST: f64 = 127.0;
+pub(super) const MOST: f64 = 127.0;
 /// Shares of the greatest weight at which clipping is tried.
 const CLIPS: std::ops::RangeInclusive<u32> = 70..=100;
 

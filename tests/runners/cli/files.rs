@@ -43,10 +43,15 @@ pub fn model(folder: &Path) -> PathBuf {
 
 /// A model of one step of training: small, and all but untrained.
 pub fn untrained(folder: &Path, name: &str, more: &str) -> PathBuf {
-    let text = TINY
+    untrained_as(folder, name, &(TINY.to_owned() + more))
+}
+
+/// The same by the definition `text`.
+pub fn untrained_as(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let text = text
         .replace("steps = 60", "steps = 1")
         .replace("= 50", "= 10");
-    let config = write(folder, &format!("{name}.toml"), text + more);
+    let config = write(folder, &format!("{name}.toml"), text);
     let run = folder.join(name);
     done(&format!(
         "train --config {} --out {}",

@@ -12,5 +12,6 @@ mod damage;
 mod files;
 mod interruption;
 mod process;
+mod quantise;
 mod round_trip;
 mod unmix;

@@ -1,6 +1,7 @@
 //! Sums of products.
 
-use derefnet_core::arch::{Kernels, MAX_PIXELS, Product, ProductShape, SEGMENTS};
+use derefnet_core::arch::{Finish, Kernels, MAX_PIXELS, Product, ProductShape, SEGMENTS, Scaling};
+use derefnet_core::fixed::Requant;
 use derefnet_tests::oracle::kernels::{Weights, sums};
 use proptest::prelude::*;
 
@@ -35,27 +36,52 @@ impl Row {
         let runs = [run(0), run(1), run(2)];
         let values = self.fill.weights(shape.weights_len());
         let bytes: Vec<u8> = values.iter().map(|&w| w as u8).collect();
-        let mut packed = vec![0x7777; shape.packed_len()];
-        Kernels::SCALAR.pack(shape, &bytes, &mut packed);
-        let product = Product {
-            shape,
-            packed: &packed,
-            runs,
-            stride: self.stride,
-            pixels: self.pixels,
-        };
         let all = |set: Kernels| {
+            let mut packed = vec![0x7777; shape.packed_len()];
+            set.pack(shape, &bytes, &mut packed);
+            let product = Product {
+                shape,
+                packed: &packed,
+                runs,
+                stride: self.stride,
+                pixels: self.pixels,
+            };
             let mut sums = vec![i32::MIN; product.sums_len() + 5];
             set.accumulate(&product, &mut sums);
-            sums
+            (sums, self.finished(set, &product))
         };
-        let expected = all(Kernels::SCALAR);
+        let (expected, finished) = all(Kernels::SCALAR);
         if self.missing == 0 {
             self.check_scalar(&values, &runs, &expected);
         }
         for set in Kernels::available() {
-            assert_eq!(all(set), expected, "{} {self:?}", set.name());
+            let (sums, row) = all(set);
+            assert_eq!(sums, expected, "{} {self:?}", set.name());
+            assert_eq!(row, finished, "{} {self:?}", set.name());
         }
+    }
+
+    /// The row requantised, for every way to finish, with how many values were saturated.
+    fn finished(&self, set: Kernels, product: &Product) -> Vec<(Vec<i16>, u32)> {
+        let mut scaling = Scaling::ZERO;
+        for output in 0..self.shape.outputs {
+            let shift = 33 + (output % 9) as u8;
+            let factor = Requant::new(0x5555_5555 + output as i32, shift).unwrap();
+            scaling.set(output, 1000 - 37 * output as i32, factor);
+        }
+        let stride = self.shape.outputs + 3;
+        let ways = [Finish::Plain, Finish::Relu, Finish::Add, Finish::Shrink(77)];
+        let ways = ways.into_iter().map(|finish| {
+            let values = 0..(self.pixels * stride) as i64;
+            let mut out: Vec<i16> = values
+                .map(|k| (k * 7919 % 65_536 - 32_768) as i16)
+                .collect();
+            let mut sums = vec![0; product.sums_len()];
+            let to = (&mut out[..], stride);
+            let saturated = set.row(product, &mut sums, &scaling, finish, to);
+            (out, saturated)
+        });
+        ways.collect()
     }
 
     fn check_scalar(&self, values: &[i8], runs: &[Option<&[i16]>; SEGMENTS], got: &[i32]) {
@@ -187,5 +213,28 @@ proptest! {
     #[test]
     fn sums_agree(row in row()) {
         row.check();
+    }
+}
+
+/// Small tables against plain loops, for every set.
+#[test]
+fn tables_are_multiplied() {
+    let value = |k: usize| (k * 7919 % 65_521) as i32 - 32_760;
+    let rows: Vec<i16> = (0..3 * 33).map(|k| (value(k) / 40) as i16).collect();
+    let table: Vec<i16> = (0..33 * 33)
+        .map(|k| if k % 5 == 0 { 0 } else { value(k * 3) as i16 })
+        .collect();
+    let sum = |at: usize| -> i64 {
+        let (row, column) = (at / 33, at % 33);
+        let terms = (0..33).map(|k| (rows[row * 33 + k], table[k * 33 + column]));
+        terms.map(|(a, b)| i64::from(a) * i64::from(b)).sum()
+    };
+    for set in Kernels::available() {
+        let mut sums = [7; 100];
+        set.multiply(&rows, &table, &mut sums);
+        for (at, &got) in sums[..99].iter().enumerate() {
+            assert_eq!(i64::from(got), sum(at), "{} {at}", set.name());
+        }
+        assert_eq!(sums[99], 7);
     }
 }

@@ -102,7 +102,7 @@ macro_rules! inner_loop {
                     "7:",
                     "ldrd r0, r1, [sp]",
                     "ldrd r5, r6, [r0, #12]",
-                    // Last, as a lone pixel is also the second one, whose sums are stale.
+                    // The first pixel last: a lone one is also the second, whose sums are stale.
                     "strd r11, r12, [r6], #8",
                     "strd r9, r10, [r5], #8",
                     "strd r5, r6, [r0, #12]",

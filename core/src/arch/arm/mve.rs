@@ -74,7 +74,7 @@ macro_rules! inner_loop {
                     "vmladava.s16 r6, q0, q2",
                     $second,
                     "letp lr, 3b",
-                    // Last, as a lone pixel is also the second one, whose sums are stale.
+                    // The first pixel last: a lone one is also the second, whose sums are stale.
                     "strd r8, r10, [r11], #8",
                     "strd r4, r6, [r9], #8",
                     "sub r1, r1, r0",

@@ -1,6 +1,7 @@
 use super::*;
 use crate::backend::cpu::Cpu;
 use crate::dataset::{QinitFrom, Split, qinit};
+use crate::eval::network::Inference;
 use crate::model::{DeRefNet, HeadConfig, ModelConfig, Operators, initialise};
 use crate::scene::{SceneConfig, generate};
 
