@@ -288,7 +288,8 @@ pub(super) fn sample(sampling: &Sampling, patches: &mut [i16]) {
         ..
     } = *sampling;
     // Every corner inside the map lies before its last pixel of zeros.
-    if channels == 0 || channels % 2 == 1 || map.len() < (side * (side + 1) + 1) * channels {
+    let needed = (side * (side + 1) + 1).saturating_mul(channels);
+    if channels == 0 || channels % 2 == 1 || map.len() < needed {
         return scalar::sample(sampling, patches);
     }
     let taps = sampling.offsets.as_chunks::<2>().0.iter();

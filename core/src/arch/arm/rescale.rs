@@ -54,7 +54,7 @@ impl Factor {
         let factors = scaling.multiplier.iter().zip(&scaling.shift);
         let numbers = scaling.bias.iter().zip(factors).take(outputs);
         for (slot, (&bias, (&multiplier, &shift))) in table.iter_mut().zip(numbers) {
-            let shift = (shift - 32) as u32 & 31;
+            let shift = shift.wrapping_sub(32) as u32 & 31;
             let unit = 1u32 << shift;
             *slot = Self {
                 bias,
@@ -70,7 +70,7 @@ impl Factor {
     fn apply(&self, sum: i32) -> i32 {
         let [low, high] = self.half.map(i64::from);
         let product = i64::from(sum.wrapping_add(self.bias)) * i64::from(self.multiplier);
-        ((product + (high << 32 | low)) >> 32) as i32 >> self.shift
+        (product.wrapping_add(high << 32 | low) >> 32) as i32 >> self.shift
     }
 }
 

@@ -52,7 +52,9 @@ impl Tile {
             && outputs % 8 == 0
             && run > 0
             && weights.len() >= outputs * run
-            && inputs.len() >= second + run;
+            && second
+                .checked_add(run)
+                .is_some_and(|end| inputs.len() >= end);
         let first = rows.as_mut_ptr();
         fits.then(|| Self {
             inputs: [inputs.as_ptr(), inputs.as_ptr().wrapping_add(second)],
@@ -110,7 +112,9 @@ pub(super) fn accumulate(routines: Routines, product: &Product, sums: &mut [i32]
         };
         for rows in sums.chunks_mut((2 * outputs).max(1)) {
             add(routines, product, inputs, weights, rows);
-            inputs = inputs.get(2 * product.stride..).unwrap_or_default();
+            inputs = inputs
+                .get(product.stride.saturating_mul(2)..)
+                .unwrap_or_default();
         }
     }
 }
@@ -125,13 +129,12 @@ fn add(routines: Routines, product: &Product, inputs: &[i16], weights: &[i16], r
         .chunks_mut(product.shape.padded_outputs().max(1))
         .enumerate()
     {
-        let inputs = inputs.get(pixel * product.stride..).unwrap_or_default();
-        // Whole pairs, as in the scalar set.
-        let pairs = inputs.as_chunks::<2>().0.as_flattened();
+        let first = pixel.saturating_mul(product.stride);
+        let inputs = inputs.get(first..).unwrap_or_default();
         for (output, sum) in sums.iter_mut().enumerate() {
-            let first = output / 2 * 2 * run;
-            for (k, &x) in pairs.iter().take(run).enumerate() {
-                let weight = weights.get(first + (routines.place)(output % 2, k, run));
+            let pair = output / 2 * 2 * run;
+            for (k, &x) in inputs.iter().take(run).enumerate() {
+                let weight = weights.get(pair + (routines.place)(output % 2, k, run));
                 let weight = weight.copied().unwrap_or_default();
                 *sum = sum.wrapping_add(i32::from(x) * i32::from(weight));
             }
