@@ -39,36 +39,56 @@ pub(super) unsafe fn accumulate(product: &Product, sums: &mut [i32]) {
     }
 }
 
+/// Pixels whose dot products run side by side: as many as hide the time of one addition.
+const ABREAST: usize = 6;
+
 /// The sums of a single output: for each pixel the dot product of contiguous runs.
 ///
 /// # Safety
 /// `super::holds` holds.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn single(product: &Product, sums: &mut [i32]) {
+    let sums = sums.get_mut(..product.pixels).unwrap_or_default();
+    let (groups, rest) = sums.as_chunks_mut::<ABREAST>();
+    let first = groups.len() * ABREAST;
+    for (group, sums) in groups.iter_mut().enumerate() {
+        // SAFETY: the caller has checked the product, and so many pixels are left.
+        *sums = unsafe { dots(product, group * ABREAST) };
+    }
+    for (pixel, sum) in rest.iter_mut().enumerate() {
+        // SAFETY: the same.
+        [*sum] = unsafe { dots(product, first + pixel) };
+    }
+}
+
+/// Dot products of `P` pixels from `pixel` on.
+///
+/// # Safety
+/// `super::holds` holds, and the product has the pixels.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn dots<const P: usize>(product: &Product, pixel: usize) -> [i32; P] {
     let shape = product.shape;
     let run = shape.padded_run();
-    let weights = product.packed.as_ptr();
-    for (pixel, sum) in sums.iter_mut().take(product.pixels).enumerate() {
-        let mut total = _mm512_setzero_si512();
-        for (segment, inputs) in product.runs.iter().take(shape.segments).enumerate() {
-            let Some(inputs) = inputs else { continue };
-            let mut k = 0;
-            while k < run {
-                // SAFETY: the run has `run` inputs for each pixel, the segment as many weights, and
-                // the mask keeps to them.
-                unsafe {
-                    let there = mask(run - k);
-                    let inputs = inputs.as_ptr().add(pixel * product.stride + k);
-                    let weights = weights.add(segment * run + k);
+    let mut totals = [_mm512_setzero_si512(); P];
+    for (segment, inputs) in product.runs.iter().take(shape.segments).enumerate() {
+        let Some(inputs) = inputs else { continue };
+        for k in (0..run).step_by(32) {
+            let there = mask(run - k);
+            // SAFETY: the run has `run` inputs for each pixel, the segment as many weights, and the
+            // mask keeps to them.
+            unsafe {
+                let weights = product.packed.as_ptr().add(segment * run + k);
+                let weights = _mm512_maskz_loadu_epi16(there, weights);
+                for (p, total) in totals.iter_mut().enumerate() {
+                    let inputs = inputs.as_ptr().add((pixel + p) * product.stride + k);
                     let inputs = _mm512_maskz_loadu_epi16(there, inputs);
-                    let weights = _mm512_maskz_loadu_epi16(there, weights);
-                    total = add_products(total, inputs, weights);
+                    *total = add_products(*total, inputs, weights);
                 }
-                k += 32;
             }
         }
-        *sum = _mm512_reduce_add_epi32(total);
     }
+    array::from_fn(|p| _mm512_reduce_add_epi32(totals[p]))
 }
 
 /// The `B` blocks from `first` on, for all pixels.
