@@ -38,22 +38,15 @@ impl Run<'_> {
             clear_border(plane, MAP_SIDE, channels);
         }
         let places = |time| Places::bordered(MAP_SIDE, WINDOW).channel(time);
-        for (time, stage) in stages.iter().enumerate() {
-            let coded = if time == CENTRE {
-                &mut *centre
-            } else {
-                &mut *reference
-            };
-            code(network, stage, time, (coded, SINGLE));
-            self.probe
-                .see(Tensor::Coded(time as u8), bordered(coded, MAP_SIDE, 1));
-        }
+        code(network, stages[CENTRE], CENTRE, (centre, SINGLE));
+        self.see_coded(CENTRE, centre);
         for (time, stage) in stages.iter().enumerate() {
             if time == CENTRE {
-                code(network, stage, time, (stack, places(time)));
+                place(centre, (stack, places(time)));
                 continue;
             }
             code(network, stage, time, (reference, SINGLE));
+            self.see_coded(time, reference);
             self.pair(
                 network,
                 time as u8,
@@ -64,6 +57,11 @@ impl Run<'_> {
         let picture = bordered(stack, MAP_SIDE, WINDOW);
         self.probe.see(Tensor::Stack, picture);
         self.scratch.small = small;
+    }
+
+    fn see_coded(&mut self, time: usize, coded: &[i16]) {
+        let picture = bordered(coded, MAP_SIDE, 1);
+        self.probe.see(Tensor::Coded(time as u8), picture);
     }
 
     /// Aligns the frame at `time` with the centre; both maps are coded and bordered.
@@ -142,6 +140,17 @@ fn code(
             let z = i64::from(bias + time as i32 * slope) << shift;
             let gate = sigmoid(z.clamp(i32::MIN.into(), i32::MAX.into()) as i32);
             pixel.iter_mut().take(1).for_each(|x| *x = weigh(h, gate));
+        }
+    }
+}
+
+/// A map with its border, in the places of another.
+fn place(map: &[i16], (out, places): (&mut [i16], Places)) {
+    for row in 0..MAP_SIDE {
+        let from = plane(map, 1).pixels(row).unwrap_or(&[]);
+        let pixels = places.row_of(out, row).chunks_mut(places.pixel);
+        for (pixel, &x) in pixels.take(MAP_SIDE).zip(from) {
+            pixel.iter_mut().take(1).for_each(|to| *to = x);
         }
     }
 }
