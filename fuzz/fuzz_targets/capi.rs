@@ -4,13 +4,19 @@
 use core::ptr::{null, null_mut};
 use std::sync::LazyLock;
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use derefnet_core::capi::*;
+use derefnet_fuzz::is_chosen;
 use derefnet_fuzz::models::{Sizes, random_model};
 use libfuzzer_sys::fuzz_target;
 
-static FILES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
-    let sizes = [(Some([16, 1, 1]), Some([8, 1])), (None, Some([8, 1]))];
+/// Heads alone, which load and answer fast, and a model with everything for one input in 64.
+static FILES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+    let sizes = [
+        (None, Some([8, 0])),
+        (None, Some([8, 1])),
+        (Some([16, 1, 1]), Some([8, 1])),
+    ];
     sizes.map(|(map, head)| random_model(2, Sizes { map, head }))
 });
 
@@ -63,9 +69,15 @@ struct Config {
 }
 
 impl Config {
-    fn read(&self) -> DrefConfig {
+    /// Any readout for a rich input, the head or none at all otherwise.
+    fn read(&self, is_rich: bool) -> DrefConfig {
+        let readout = match is_rich {
+            true => (self.readout % 6).into(),
+            false if self.readout == 0 => 6,
+            false => DREF_READOUT_HEAD,
+        };
         DrefConfig {
-            readout: (self.readout % 6).into(),
+            readout,
             fewest_targets: (self.counts[0] % 10).into(),
             most_targets: (self.counts[1] % 10).into(),
             noise: self.noise,
@@ -88,6 +100,8 @@ fn bend<T>(pointer: *mut T, odd: u8) -> *mut T {
 struct Place([u8; DREF_PAPER_STREAM_BYTES]);
 
 struct State {
+    /// Whether expensive models and readouts are tried.
+    is_rich: bool,
     place: Box<Place>,
     stream: *mut DrefStream,
     /// An answer's place, longer than one so that odd pointers stay inside.
@@ -95,6 +109,11 @@ struct State {
 }
 
 impl State {
+    fn file(&self, index: u8) -> &'static [u8] {
+        let files = if self.is_rich { 3 } else { 2 };
+        &FILES[usize::from(index) % files]
+    }
+
     fn init(&mut self, call: &Call) {
         let Call::Init {
             kind,
@@ -107,9 +126,13 @@ impl State {
         else {
             return;
         };
-        let file = &FILES[usize::from(file % 2)];
+        let file = self.file(*file);
         let length = file.len() - usize::from(*cut).min(file.len());
-        let config = config.as_ref().map(Config::read);
+        let config = match config {
+            // Without a configuration the readout is an expensive one.
+            None if !self.is_rich => return,
+            config => config.as_ref().map(|config| config.read(self.is_rich)),
+        };
         let config = config.as_ref().map_or(null(), |config| config as *const _);
         let (init, bytes): (Init, _) = match kind % 3 {
             0 => (dref_edge_stream_init, DREF_EDGE_STREAM_BYTES),
@@ -143,10 +166,14 @@ fn readings<const N: usize>(pixel: [u16; 2]) -> [u16; N] {
     core::array::from_fn(|i| pixel[i % 2].wrapping_mul(1 + (i / 30) as u16))
 }
 
-fuzz_target!(|calls: Vec<Call>| {
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(calls) = Vec::<Call>::arbitrary_take_rest(Unstructured::new(bytes)) else {
+        return;
+    };
     // SAFETY: numbers alone.
     let zero: DrefAnswer = unsafe { core::mem::zeroed() };
     let mut state = State {
+        is_rich: is_chosen(bytes, 64),
         place: Box::new(Place([0xa5; DREF_PAPER_STREAM_BYTES])),
         stream: null_mut(),
         answer: Box::new([zero; 2]),
@@ -162,7 +189,7 @@ fuzz_target!(|calls: Vec<Call>| {
                     continue;
                 }
                 Call::Check { file, cut, info } => {
-                    let file = &FILES[usize::from(file % 2)];
+                    let file = state.file(*file);
                     let mut place = core::mem::MaybeUninit::uninit();
                     let info = if *info {
                         place.as_mut_ptr()

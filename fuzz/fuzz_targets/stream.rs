@@ -3,28 +3,26 @@
 
 use std::sync::LazyLock;
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use derefnet_core::arch::Kernels;
 use derefnet_core::locate::Noise;
 use derefnet_core::stream::{MapMemory, Stream, StreamConfig};
 use derefnet_core::weights::Model;
-use derefnet_fuzz::{
-    READOUTS,
-    models::{Sizes, random_model},
-};
+use derefnet_fuzz::models::{Sizes, random_model};
+use derefnet_fuzz::readout_for;
 use libfuzzer_sys::fuzz_target;
 
-static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+static MODEL: LazyLock<Model> = LazyLock::new(|| {
     let sizes = Sizes {
         map: Some([8, 1, 1]),
         head: Some([8, 1]),
     };
-    random_model(1, sizes)
+    let file = random_model(1, sizes).leak();
+    Model::load(file).expect("a valid file")
 });
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    readout: u8,
     pedestal: u16,
     saturation: Option<u16>,
     counts: [u8; 2],
@@ -51,12 +49,13 @@ fn flags<const N: usize>(mask: u128) -> [bool; N] {
     core::array::from_fn(|i| mask >> (i % 128) & 1 == 1)
 }
 
-fuzz_target!(|input: Input| {
-    let Ok(model) = Model::load(&FILE) else {
-        panic!("the small model is valid")
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else {
+        return;
     };
+    let model = MODEL.clone();
     let mut config = StreamConfig {
-        readout: READOUTS[usize::from(input.readout) % READOUTS.len()],
+        readout: readout_for(bytes),
         pedestal: input.pedestal,
         saturation: input.saturation,
         ..StreamConfig::of(&model)
@@ -68,7 +67,7 @@ fuzz_target!(|input: Input| {
         return;
     };
     let mut frames = 0;
-    for call in input.calls.into_iter().take(16) {
+    for call in input.calls.into_iter().take(12) {
         match call {
             Call::Push(pixels, mask) => {
                 let flags = mask.map(flags::<121>);
