@@ -2,6 +2,7 @@
 #![no_main]
 
 use core::ptr::{null, null_mut};
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -10,12 +11,12 @@ use derefnet_fuzz::is_chosen;
 use derefnet_fuzz::models::{Sizes, random_model};
 use libfuzzer_sys::fuzz_target;
 
-/// Heads alone, which load and answer fast, and a model with everything for one input in 64.
+/// Heads alone, which load and answer fast, and a model with everything for one input in 512.
 static FILES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
     let sizes = [
         (None, Some([8, 0])),
         (None, Some([8, 1])),
-        (Some([16, 1, 1]), Some([8, 1])),
+        (Some([16, 1, 1]), Some([8, 0])),
     ];
     sizes.map(|(map, head)| random_model(2, Sizes { map, head }))
 });
@@ -99,16 +100,21 @@ fn bend<T>(pointer: *mut T, odd: u8) -> *mut T {
 #[repr(C, align(16))]
 struct Place([u8; DREF_PAPER_STREAM_BYTES]);
 
-struct State {
+thread_local! {
+    /// One place for all inputs: fresh pages would cost more than all calls together.
+    static PLACE: RefCell<Box<Place>> = RefCell::new(Box::new(Place([0; _])));
+}
+
+struct State<'p> {
     /// Whether expensive models and readouts are tried.
     is_rich: bool,
-    place: Box<Place>,
+    place: &'p mut Place,
     stream: *mut DrefStream,
     /// An answer's place, longer than one so that odd pointers stay inside.
     answer: Box<[DrefAnswer; 2]>,
 }
 
-impl State {
+impl State<'_> {
     fn file(&self, index: u8) -> &'static [u8] {
         let files = if self.is_rich { 3 } else { 2 };
         &FILES[usize::from(index) % files]
@@ -166,19 +172,22 @@ fn readings<const N: usize>(pixel: [u16; 2]) -> [u16; N] {
     core::array::from_fn(|i| pixel[i % 2].wrapping_mul(1 + (i / 30) as u16))
 }
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(|bytes: &[u8]| PLACE.with_borrow_mut(|place| run(bytes, place)));
+
+fn run(bytes: &[u8], place: &mut Place) {
     let Ok(calls) = Vec::<Call>::arbitrary_take_rest(Unstructured::new(bytes)) else {
         return;
     };
+    place.0.fill(0xa5);
     // SAFETY: numbers alone.
     let zero: DrefAnswer = unsafe { core::mem::zeroed() };
     let mut state = State {
-        is_rich: is_chosen(bytes, 64),
-        place: Box::new(Place([0xa5; DREF_PAPER_STREAM_BYTES])),
+        is_rich: is_chosen(bytes, 512),
+        place,
         stream: null_mut(),
         answer: Box::new([zero; 2]),
     };
-    for call in calls.iter().take(12) {
+    for call in calls.iter().take(8) {
         let answer = (&raw mut state.answer[0]).cast::<DrefAnswer>();
         let stream = state.stream;
         // SAFETY: every pointer is null, not aligned, or leads to what the interface asks for.
@@ -255,4 +264,4 @@ fuzz_target!(|bytes: &[u8]| {
         let text = dref_error_text(status);
         assert!(!text.is_null());
     }
-});
+}

@@ -15,7 +15,7 @@ use libfuzzer_sys::fuzz_target;
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
     let sizes = Sizes {
         map: Some([8, 1, 1]),
-        head: Some([8, 1]),
+        head: Some([8, 0]),
     };
     let file = random_model(1, sizes).leak();
     Model::load(file).expect("a valid file")
@@ -67,7 +67,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let mut frames = 0;
-    for call in input.calls.into_iter().take(12) {
+    for call in input.calls.into_iter().take(7) {
         match call {
             Call::Push(pixels, mask) => {
                 let flags = mask.map(flags::<121>);
