@@ -11,7 +11,7 @@ use derefnet_fuzz::is_chosen;
 use derefnet_fuzz::models::{Sizes, random_model};
 use libfuzzer_sys::fuzz_target;
 
-/// Heads alone, which load and answer fast, and a model with everything for one input in 2048.
+/// Heads alone, which load and answer fast, and a model with everything for one input in 8192.
 static FILES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
     let sizes = [
         (None, Some([8, 0])),
@@ -182,7 +182,7 @@ fn run(bytes: &[u8], place: &mut Place) {
     // SAFETY: numbers alone.
     let zero: DrefAnswer = unsafe { core::mem::zeroed() };
     let mut state = State {
-        is_rich: is_chosen(bytes, 2048),
+        is_rich: is_chosen(bytes, 8192),
         place,
         stream: null_mut(),
         answer: Box::new([zero; 2]),

@@ -21,10 +21,10 @@ pub fn is_chosen(bytes: &[u8], share: u32) -> bool {
     checksum(bytes).is_multiple_of(share)
 }
 
-/// The readout to try on an input: nearly always the head, the cheapest by far; four inputs in 4096
+/// The readout to try on an input: nearly always the head, the cheapest by far; four inputs in 32768
 /// get one of the others.
 pub fn readout_for(bytes: &[u8]) -> Readout {
-    let choice = checksum(bytes) % 4096;
+    let choice = checksum(bytes) % 32_768;
     READOUTS
         .into_iter()
         .filter(|&readout| readout != Readout::Head)
