@@ -130,7 +130,8 @@ pub fn run<M: Memory>(model: &str, file: &[u8], memory: &mut M) -> bool {
             "grid" => (1, 6),
             _ => (4, usize::MAX),
         };
-        let mut stream = match stream(file, readout, memory) {
+        let mut made = stream(file, readout, memory);
+        let stream = match &mut made {
             Ok(stream) => stream,
             Err(error) => {
                 say!("failed {model} {name}: {error}");
@@ -140,7 +141,7 @@ pub fn run<M: Memory>(model: &str, file: &[u8], memory: &mut M) -> bool {
         for scene in scenes(GOLDEN).take(scene_count) {
             stream.reset();
             for frame in scene.take(frame_count) {
-                profile.push(&mut stream, &frame.readings);
+                profile.push(stream, &frame.readings);
             }
         }
         profile.print(model, name);

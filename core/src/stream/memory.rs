@@ -46,7 +46,7 @@ enum Shared<R> {
 impl<R> Shared<R> {
     fn run(&mut self, zero: impl FnOnce() -> R) -> Option<&mut R> {
         if let Self::Fit(_) = self {
-            *self = Self::Run(zero());
+            self.set(|| Self::Run(zero()));
         }
         match self {
             Self::Run(run) => Some(run),
@@ -54,9 +54,15 @@ impl<R> Shared<R> {
         }
     }
 
+    /// Apart, so that the stack holds the new value only until it is in its place.
+    #[inline(never)]
+    fn set(&mut self, value: impl FnOnce() -> Self) {
+        *self = value();
+    }
+
     fn fit(&mut self) -> Option<&mut Workspace> {
         if let Self::Run(_) = self {
-            *self = Self::Fit(Workspace::new());
+            self.set(|| Self::Fit(Workspace::new()));
         }
         match self {
             Self::Fit(workspace) => Some(workspace),

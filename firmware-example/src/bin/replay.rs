@@ -37,7 +37,8 @@ fn replay(readout: Readout, mut source: Source) -> bool {
     let Some(memory) = MEMORY.take() else {
         return false;
     };
-    let mut stream = match stream(models::EDGE, readout, memory) {
+    let mut made = stream(models::EDGE, readout, memory);
+    let stream = match &mut made {
         Ok(stream) => stream,
         Err(error) => {
             say!("model: {error}");

@@ -19,7 +19,8 @@ fn run() -> bool {
 }
 
 fn show(scene: impl Iterator<Item = Frame>, memory: &mut HeadMemory<32>) -> bool {
-    let mut stream = match stream(models::EDGE, Readout::Fit, memory) {
+    let mut made = stream(models::EDGE, Readout::Fit, memory);
+    let stream = match &mut made {
         Ok(stream) => stream,
         Err(error) => {
             say!("model: {error}");
