@@ -1,7 +1,8 @@
 //! The programs of `firmware-example/` on every board: bits, and instructions a unit of work.
 
-use crate::setup::{require_emulator, require_target};
-use crate::shell::{cargo, output, root};
+use crate::compiler::{Compiler, host_cargo};
+use crate::setup::require_emulator;
+use crate::shell::{output, root};
 use crate::step::{Options, Outcome, Step};
 
 /// A machine that QEMU imitates.
@@ -78,18 +79,18 @@ const LIMITED: &str = "conv2d_32_32";
 
 impl Board {
     fn run(&self, options: &Options) -> Outcome {
-        let tools = require_target(self.target, options)
-            .and_then(|()| require_emulator(self.emulator, options));
+        let tools = require_emulator(self.emulator, options)
+            .and_then(|()| Compiler::require(self.target, options));
         match tools {
-            Ok(()) => self.check().into(),
+            Ok(compiler) => self.check(compiler).into(),
             Err(missing) => Outcome::Skipped(missing),
         }
     }
 
-    fn check(&self) -> Result<Outcome, String> {
+    fn check(&self, compiler: Compiler) -> Result<Outcome, String> {
         let hashes = [
             program("self_test", None)?,
-            program("self_test", Some(self))?,
+            program("self_test", Some((self, compiler)))?,
         ];
         let [here, there] = hashes.each_ref().map(|text| results(text, "hash"));
         if here.is_empty() || here != there {
@@ -98,7 +99,7 @@ impl Board {
                 self.name
             )));
         }
-        let text = program("latency", Some(self))?;
+        let text = program("latency", Some((self, compiler)))?;
         let rows: Vec<Row> = results(&text, "ticks")
             .into_iter()
             .map(|words| Row::read(&words, self.instructions))
@@ -155,15 +156,15 @@ impl Row {
 }
 
 /// What a program writes on a board, or on this machine.
-fn program(name: &str, board: Option<&Board>) -> Result<String, String> {
-    let mut run = cargo(&["run", "--quiet", "--release", "--locked", "--bin", name]);
-    if let Some(board) = board {
-        run.args(["--config", &format!("boards/{}/config.toml", board.name)]);
-    }
-    // Flags from outside would replace those of the board.
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-        run.env_remove(variable);
-    }
+fn program(name: &str, board: Option<(&Board, Compiler)>) -> Result<String, String> {
+    let args = ["run", "--quiet", "--release", "--locked", "--bin", name];
+    let mut run = match board {
+        Some((board, compiler)) => {
+            let flags = format!("boards/{}/config.toml", board.name);
+            compiler.cargo(&[&args[..], &["--config", &flags]].concat(), board.target)?
+        }
+        None => host_cargo(&args),
+    };
     run.current_dir(root().join("firmware-example"));
     output(run)
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::shell::{cargo, command, output, root, run};
+use crate::compiler::{Compiler, linker};
+use crate::shell::{cargo, command, output, read, root, run, write};
 use crate::step::Outcome;
 
 /// Sources of the C interface, in the order of the header.
@@ -27,11 +28,14 @@ const PROBE_MANIFEST: &str = "[package]\nname = \"no-panic-probe\"\nedition = \"
     [profile.release]\npanic = \"abort\"\nlto = \"fat\"\ncodegen-units = 1\n";
 
 /// Whatever the functions of the header reach in the linked image, none of it panics.
-pub fn no_panic(target: &str) -> Result<Outcome, String> {
+pub fn no_panic(compiler: Compiler, target: &str) -> Result<Outcome, String> {
     let probe = root().join("target/xtask/no-panic");
     write(&probe.join("Cargo.toml"), PROBE_MANIFEST)?;
     write(&probe.join("lib.rs"), PROBE)?;
-    let seen = panics(&library(&probe, target)?, &["dref_probe".to_owned()])?;
+    let seen = panics(
+        &library(compiler, &probe, target)?,
+        &["dref_probe".to_owned()],
+    )?;
     if seen.is_empty() {
         return Ok(Outcome::failed("a function that panics went unseen"));
     }
@@ -39,7 +43,7 @@ pub fn no_panic(target: &str) -> Result<Outcome, String> {
     if functions.is_empty() {
         return Ok(Outcome::failed(format!("{HEADER}: no functions")));
     }
-    let library = library(&root().join("core/staticlib"), target)?;
+    let library = library(compiler, &root().join("core/staticlib"), target)?;
     let panics = panics(&library, &functions)?;
     if panics.is_empty() {
         let count = functions.len();
@@ -49,9 +53,10 @@ pub fn no_panic(target: &str) -> Result<Outcome, String> {
 }
 
 /// Builds the static library of the crate in `folder`.
-fn library(folder: &Path, target: &str) -> Result<PathBuf, String> {
+fn library(compiler: Compiler, folder: &Path, target: &str) -> Result<PathBuf, String> {
     let output = root().join("target/static");
-    let mut build = cargo(&["build", "--release", "--quiet", "--target", target]);
+    let args = ["build", "--release", "--quiet", "--target", target];
+    let mut build = compiler.cargo(&args, target)?;
     build.arg("--target-dir").arg(&output).current_dir(folder);
     run(build)?;
     let name = if folder.ends_with("staticlib") {
@@ -65,7 +70,7 @@ fn library(folder: &Path, target: &str) -> Result<PathBuf, String> {
 /// Links `functions` out of `library` and tells how they reach a panic, one line each.
 fn panics(library: &Path, functions: &[String]) -> Result<Vec<String>, String> {
     let mut link = command(
-        &linker()?,
+        &linker()?.to_string_lossy(),
         &["-flavor", "gnu", "--gc-sections", "--entry=0"],
     );
     for function in functions {
@@ -78,16 +83,6 @@ fn panics(library: &Path, functions: &[String]) -> Result<Vec<String>, String> {
         .arg("-o")
         .arg(library.with_extension("elf"));
     Ok(chains(&output(link)?))
-}
-
-/// The linker that comes with rustc.
-fn linker() -> Result<String, String> {
-    let sysroot = output(command("rustc", &["--print", "sysroot"]))?;
-    let version = output(command("rustc", &["-vV"]))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.ok_or("rustc -vV: names no host")?;
-    let folder = Path::new(sysroot.trim()).join("lib/rustlib").join(host);
-    Ok(folder.join("bin/rust-lld").to_string_lossy().into_owned())
 }
 
 /// Chains of callers out of what the linker says about live symbols.
@@ -142,18 +137,6 @@ fn generate() -> Result<String, String> {
     tool.args(SOURCES.map(|source| root().join(source)));
     tool.current_dir(root().join("xtask/header"));
     output(tool)
-}
-
-fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let fail = |error: std::io::Error| format!("{}: {error}", path.display());
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(fail)?;
-    }
-    std::fs::write(path, text).map_err(fail)
 }
 
 #[cfg(test)]
