@@ -14,7 +14,7 @@
 //! | [`setup`] | compilers and QEMU for the boards |
 //! | [`compiler`] | who compiles for the boards: rustup's compiler or Debian's |
 //! | [`debian`] | packages of Debian |
-//! | [`firmware`] | self-test and instructions on every board |
+//! | [`firmware`] | bits, instructions, memory and accuracy on boards under QEMU |
 //! | [`shell`] | programs run in the repository |
 
 mod ablation;
@@ -44,7 +44,8 @@ Usage: cargo xtask COMMAND
   bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/
   header                            writes the C header of the core
   setup [--compiler NAME]           installs compilers and QEMU for the boards
-  firmware [--skip NAME]...         self-test and instructions on every board that QEMU imitates
+  firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
+  golden                            writes the boards' golden frames
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
 --skip takes the name of a step or of its group; --list prints both. --compiler, of test, setup and
@@ -67,11 +68,15 @@ fn main() -> ExitCode {
 fn dispatch(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         Some(("check", rest)) => run(check::STEPS.to_vec(), rest, false),
-        Some(("test", rest)) => run([check::STEPS, test::STEPS].concat(), rest, true),
+        Some(("test", rest)) => {
+            let steps = [check::STEPS, test::STEPS, firmware::STEPS];
+            run(steps.concat(), rest, true)
+        }
         Some(("bench", rest)) => bench::run(rest),
         Some(("header", _)) => image::write_header(),
         Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, true),
         Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, true),
+        Some(("golden", _)) => firmware::write_golden(),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");
