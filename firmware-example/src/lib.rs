@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`board`] | start, memory, files, text, clock, stack and exit of a board, or of this machine |
 //! | [`report`], [`mod@hash`] | results of a self-test, and the hash that all boards must agree on |
+//! | [`text`] | lines of text without formatting |
 //! | [`numbers`] | pseudo-random and extreme inputs |
 //! | [`kernels`] | every set of kernels against the scalar one |
 //! | [`models`], [`recording`] | models in flash; recorded frames with their truth |
@@ -22,3 +23,4 @@ pub mod numbers;
 pub mod profile;
 pub mod recording;
 pub mod report;
+pub mod text;

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use semihosting::experimental::env::args;
 use semihosting::fs::File;
-use semihosting::io::Read;
+use semihosting::io::{Read, Write, stdout};
 
 /// Longest command line, the program's own path included, bytes.
 const LINE: usize = 1024;
@@ -44,4 +44,11 @@ pub fn with_arguments<const N: usize, R>(work: impl FnOnce([&str; N]) -> R) -> R
         .zip(given)
         .for_each(|(to, word)| *to = word);
     work(words)
+}
+
+/// Writes text as it is to whoever runs the board; what cannot be written is lost.
+pub fn write(text: &[u8]) {
+    if let Ok(mut to) = stdout() {
+        let _ = to.write_all(text);
+    }
 }

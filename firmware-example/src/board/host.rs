@@ -1,7 +1,7 @@
 //! This machine, where results are compared with those of the boards; the clock counts nanoseconds.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -48,4 +48,9 @@ pub fn with_arguments<const N: usize, R>(work: impl FnOnce([&str; N]) -> R) -> R
         .zip(&given)
         .for_each(|(to, word)| *to = word);
     work(words)
+}
+
+/// Writes text as it is to standard output; what cannot be written is lost.
+pub fn write(text: &[u8]) {
+    let _ = std::io::stdout().write_all(text);
 }

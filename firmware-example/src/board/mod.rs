@@ -18,11 +18,14 @@ mod this;
 mod this;
 
 #[cfg(target_os = "none")]
-pub use files::{Source, with_arguments};
+pub use files::{Source, with_arguments, write};
 pub use room::Room;
 pub use this::ticks;
 #[cfg(not(target_os = "none"))]
-pub use this::{Source, with_arguments};
+pub use this::{Source, with_arguments, write};
+
+#[cfg(target_os = "none")]
+use crate::text::Line;
 
 /// Paints the stack and starts the clock.
 pub fn start() {
@@ -36,7 +39,8 @@ pub fn finish(good: bool) -> ! {
     #[cfg(target_os = "none")]
     {
         let (used, room) = stack::depth();
-        crate::say!("stack {used} {room}");
+        let line = Line::new("stack").decimal(used as u64);
+        line.decimal(room as u64).say();
     }
     this::finish(good)
 }
@@ -44,7 +48,7 @@ pub fn finish(good: bool) -> ! {
 /// Names a fault and ends the program.
 #[cfg(target_os = "none")]
 fn fault(name: &str) -> ! {
-    crate::say!("fault {name}");
+    Line::new("fault ").text(name).say();
     this::finish(false)
 }
 
