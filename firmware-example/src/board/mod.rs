@@ -34,13 +34,13 @@ pub fn start() {
     this::start();
 }
 
-/// Prints `stack USED ROOM`, bytes, on a board, and ends the program.
+/// Prints `stack USED RESERVE`, bytes, on a board, and ends the program.
 pub fn finish(good: bool) -> ! {
     #[cfg(target_os = "none")]
     {
-        let (used, room) = stack::depth();
+        let (used, reserve) = stack::depth();
         let line = Line::new("stack").decimal(used as u64);
-        line.decimal(room as u64).say();
+        line.decimal(reserve as u64).say();
     }
     this::finish(good)
 }
@@ -93,23 +93,5 @@ macro_rules! say {
 macro_rules! say {
     ($($text:tt)*) => {
         std::println!($($text)*)
-    };
-}
-
-/// Writes to whoever runs the board, without a new line behind.
-#[cfg(target_os = "none")]
-#[macro_export]
-macro_rules! put {
-    ($($text:tt)*) => {
-        semihosting::print!($($text)*)
-    };
-}
-
-/// Writes to standard output, without a new line behind.
-#[cfg(not(target_os = "none"))]
-#[macro_export]
-macro_rules! put {
-    ($($text:tt)*) => {
-        std::print!($($text)*)
     };
 }

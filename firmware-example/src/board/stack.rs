@@ -3,11 +3,12 @@
 
 use core::ptr::{addr_of, addr_of_mut};
 
-// Of the start-up code's linker script: the first address behind all static memory, and the first
-// one above the stack.
+// Of the linker scripts: the first address behind all static memory, the first one above the stack,
+// and a symbol whose address is the number of bytes that a stack is sure to have.
 unsafe extern "C" {
     static mut __sheap: u32;
     static _stack_start: u32;
+    static _stack_reserve: u32;
 }
 
 const PAINT: u32 = 0x5afe_c0de;
@@ -26,7 +27,7 @@ pub fn paint() {
     }
 }
 
-/// Bytes of the stack that were used at most, and bytes that it has.
+/// Bytes of the stack that were used at most, and bytes that the linker script reserves.
 pub fn depth() -> (usize, usize) {
     let first = addr_of!(__sheap);
     let room = addr_of!(_stack_start) as usize - bottom();
@@ -34,7 +35,8 @@ pub fn depth() -> (usize, usize) {
         // SAFETY: between static memory and the end of the stack.
         .take_while(|&word| unsafe { first.add(word).read_volatile() } == PAINT)
         .count();
-    (room - clean * size_of::<u32>(), room)
+    let reserve = addr_of!(_stack_reserve) as usize;
+    (room - clean * size_of::<u32>(), reserve)
 }
 
 fn bottom() -> usize {

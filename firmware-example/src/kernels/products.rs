@@ -3,6 +3,7 @@
 use derefnet_core::arch::{Kernels, MAX_PIXELS, Product, ProductShape};
 
 use super::others;
+use crate::board::Room;
 use crate::numbers::Numbers;
 use crate::report::Report;
 
@@ -30,7 +31,7 @@ const MOST_WEIGHTS: usize = 32 * 288;
 const MOST_INPUTS: usize = 3 * 34 * 32;
 const MOST_SUMS: usize = MAX_PIXELS * 32;
 
-struct Room {
+struct Memory {
     numbers: Numbers,
     weights: [u8; MOST_WEIGHTS],
     packed: [i16; MOST_WEIGHTS + 1],
@@ -39,14 +40,18 @@ struct Room {
     sums: [i32; MOST_SUMS],
 }
 
+static MEMORY: Room<Memory> = Room::new(Memory {
+    numbers: Numbers::new(0x5eed_0001),
+    weights: [0; MOST_WEIGHTS],
+    packed: [0; MOST_WEIGHTS + 1],
+    inputs: [0; MOST_INPUTS + 1],
+    expected: [0; MOST_SUMS],
+    sums: [0; MOST_SUMS],
+});
+
 pub(super) fn check(report: &mut Report) {
-    let mut room = Room {
-        numbers: Numbers::new(0x5eed_0001),
-        weights: [0; MOST_WEIGHTS],
-        packed: [0; MOST_WEIGHTS + 1],
-        inputs: [0; MOST_INPUTS + 1],
-        expected: [0; MOST_SUMS],
-        sums: [0; MOST_SUMS],
+    let Some(room) = MEMORY.take() else {
+        return report.check(false, "products", "memory", 0);
     };
     for (case, &[outputs, segments, run, stride, pixels]) in CASES.iter().enumerate() {
         let shape = ProductShape {
@@ -66,7 +71,7 @@ pub(super) fn check(report: &mut Report) {
     }
 }
 
-impl Room {
+impl Memory {
     fn check(
         &mut self,
         report: &mut Report,

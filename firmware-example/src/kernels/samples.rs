@@ -3,6 +3,7 @@
 use derefnet_core::arch::{Kernels, Sampling};
 
 use super::others;
+use crate::board::Room;
 use crate::numbers::Numbers;
 use crate::report::Report;
 
@@ -20,18 +21,22 @@ const MOST_NUMBERS: usize = (33 * 34 + 1) * 8;
 const MOST_SAMPLES: usize = 5 * 9 * 32;
 const TAPS: usize = 9;
 
-struct Room {
+struct Memory {
     map: [i16; MOST_NUMBERS],
     expected: [i16; MOST_SAMPLES + 1],
     samples: [i16; MOST_SAMPLES + 1],
 }
 
+static MEMORY: Room<Memory> = Room::new(Memory {
+    map: [0; MOST_NUMBERS],
+    expected: [0; MOST_SAMPLES + 1],
+    samples: [0; MOST_SAMPLES + 1],
+});
+
 pub(super) fn check(report: &mut Report) {
     let mut numbers = Numbers::new(0x5eed_0003);
-    let mut room = Room {
-        map: [0; MOST_NUMBERS],
-        expected: [0; MOST_SAMPLES + 1],
-        samples: [0; MOST_SAMPLES + 1],
+    let Some(room) = MEMORY.take() else {
+        return report.check(false, "samples", "memory", 0);
     };
     numbers.fill(&mut room.map, Numbers::half);
     for (case, numbers_of) in CASES.into_iter().enumerate() {

@@ -42,6 +42,11 @@ pub const AN500: Board = Board {
     processor: "Cortex-M7",
     ..AN386
 };
+/// Cortex-M7 with the flash and RAM that the preset `edge` may take.
+pub const EDGE: Board = Board {
+    name: "mps2-an500-edge",
+    ..AN500
+};
 /// Cortex-M55.
 pub const AN547: Board = Board {
     name: "mps3-an547",
@@ -233,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_runner_of_every_board() {
-        for board in [AN386, AN500, AN547, VIRT] {
+        for board in [AN386, AN500, EDGE, AN547, VIRT] {
             let path = format!("firmware-example/boards/{}/config.toml", board.name);
             let runner = runner(&read(&path).unwrap()).unwrap();
             assert_eq!(runner[0], board.emulator);

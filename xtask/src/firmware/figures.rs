@@ -38,7 +38,7 @@ pub fn frames(text: &str, instructions: f64) -> Result<Vec<Frames>, String> {
             return Err(format!("frame: expected seven words, got {words:?}"));
         };
         let windows = number("frame", windows)?;
-        let scaled = |text| number("frame", text).map(|ticks| ticks * instructions);
+        let scaled = |text: &str| number("frame", text).map(|ticks| ticks * instructions);
         let mine = |part: &&Vec<&str>| part.starts_with(&[model, readout]);
         let part = |words: &Vec<&str>| {
             let &[_, _, name, sum] = &words[..] else {
