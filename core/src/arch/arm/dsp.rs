@@ -1,7 +1,7 @@
 //! SMLAD: two products of 16-bit halves an instruction, added to a 32-bit sum.
 //!
-//! Packed weights of a segment: `(pair of outputs, pair of inputs, output of the pair, input of the
-//! pair)`, so one LDM fetches what two outputs need for four inputs.
+//! Packed weights: `(pair of outputs, run, pair of inputs, output of the pair, input of the pair)`, so
+//! one LDM fetches what two outputs need for four inputs.
 
 #![allow(unsafe_code)]
 
@@ -13,9 +13,15 @@ use super::rescale::{self, Factor};
 use super::tile::{Routines, Tile};
 use crate::fixed::{SHARE_BITS, WHOLE};
 
-pub(super) const ROUTINES: Routines = Routines { pack, place, add };
+pub(super) const ROUTINES: Routines = Routines {
+    pack,
+    place,
+    add,
+    add_single,
+};
 
-fn pack(rows: [&[u8]; 2], slots: &mut [i16]) {
+fn pack(rows: [&[u8]; 2], segment: usize, run: usize, slots: &mut [i16]) {
+    let slots = slots.get_mut(2 * segment * run..).unwrap_or_default();
     let words = slots.as_chunks_mut::<4>().0;
     let widen = |byte: u8| i16::from(byte as i8);
     for (output, row) in rows.iter().enumerate() {
@@ -33,12 +39,12 @@ fn pack(rows: [&[u8]; 2], slots: &mut [i16]) {
     }
 }
 
-fn place(output: usize, k: usize, _run: usize) -> usize {
+fn place(output: usize, k: usize, _row: usize) -> usize {
     k / 2 * 4 + output * 2 + k % 2
 }
 
 fn add(tile: &mut Tile) {
-    let routine = match (tile.is_single(), tile.is_aligned()) {
+    let routine = match (tile.is_lone(), tile.is_aligned()) {
         (false, true) => add_pixels,
         (false, false) => add_pixels_unaligned,
         (true, true) => add_pixel,
@@ -49,11 +55,44 @@ fn add(tile: &mut Tile) {
     unsafe { routine(tile) }
 }
 
+fn add_single(tile: &Tile) -> [i32; 2] {
+    let routine = if tile.is_aligned() {
+        add_output
+    } else {
+        add_output_unaligned
+    };
+    // SAFETY: as in `add`.
+    unsafe { routine(tile) }
+}
+
+/// All inputs of a run, sixteen at a time, from r7 and r8 on; `$four` holds the steps of four
+/// inputs, `$two` those of two. lr is the number of pairs less 8, and the flags are those of the
+/// subtraction; goes to 7 backwards when done.
+macro_rules! run {
+    ($four:expr, $two:expr) => {
+        concat!(
+            "blo 5f\n4:\n",
+            $four,
+            "\n",
+            $four,
+            "\n",
+            $four,
+            "\n",
+            $four,
+            "\nsubs lr, lr, #8\nbhs 4b\ncmn lr, #8\nbeq 7b\n5:\nadds lr, lr, #6\nbmi 6f\n8:\n",
+            $four,
+            "\nsubs lr, lr, #2\nbpl 8b\n6:\ncmn lr, #1\nbne 7b\n",
+            $two,
+            "\nb 7b",
+        )
+    };
+}
+
 /// An inner loop over [`Tile`]; `$four` holds the steps of four inputs, `$two` those of two.
 ///
 /// r0-r3 weights, r4 their address, r5 and r6 inputs, r7 and r8 their addresses, r9 and r10 sums of
 /// the first pixel, r11 and r12 of the second, lr pairs of inputs yet to come. The stack holds the
-/// address of the tile and the end of the first pixel's sums.
+/// addresses of the tile and of its next run, and the pairs of a run.
 macro_rules! inner_loop {
     ($name:ident, $four:expr, $two:expr) => {
         /// # Safety
@@ -64,56 +103,85 @@ macro_rules! inner_loop {
             unsafe {
                 asm!(
                     "push {{r4-r11}}",
-                    "ldr r4, [r0, #8]",
-                    "ldr r1, [r0, #12]",
-                    "ldr r2, [r0, #24]",
-                    "add r1, r1, r2, lsl #2",
-                    "push {{r0, r1}}",
+                    "ldr r4, [r0]",
+                    "ldr r2, [r0, #16]",
+                    "lsr r2, r2, #1",
+                    "push {{r0-r2, r3}}",
                     // Two outputs.
                     "2:",
-                    "ldr r0, [sp]",
-                    "ldrd r7, r8, [r0]",
-                    "ldrd r5, r6, [r0, #12]",
-                    "ldr lr, [r0, #20]",
-                    "ldrd r9, r10, [r5]",
-                    "ldrd r11, r12, [r6]",
-                    "lsrs lr, lr, #1",
-                    "subs lr, lr, #8",
-                    "blo 4f",
-                    "3:",
-                    $four,
-                    $four,
-                    $four,
-                    $four,
-                    "subs lr, lr, #8",
-                    "bhs 3b",
-                    // lr is the number of pairs left, less 8.
-                    "4:",
-                    "adds lr, lr, #6",
-                    "bmi 6f",
-                    "5:",
-                    $four,
-                    "subs lr, lr, #2",
-                    "bpl 5b",
-                    "6:",
-                    "cmn lr, #1",
-                    "bne 7f",
-                    $two,
+                    "add r1, r0, #24",
+                    "mov r9, #0",
+                    "mov r10, #0",
+                    "mov r11, #0",
+                    "mov r12, #0",
+                    "b 3f",
                     "7:",
-                    "ldrd r0, r1, [sp]",
-                    "ldrd r5, r6, [r0, #12]",
+                    "ldr r1, [sp, #4]",
+                    "3:",
+                    "ldm r1!, {{r7, r8, lr}}",
+                    "add r4, r4, lr, lsl #1",
+                    "cmp r7, #0",
+                    "beq 9f",
+                    "str r1, [sp, #4]",
+                    "ldr lr, [sp, #8]",
+                    "subs lr, lr, #8",
+                    run!($four, $two),
+                    "9:",
+                    "ldr r0, [sp]",
+                    "ldrd r5, r6, [r0, #4]",
                     // The first pixel last: a lone one is also the second, whose sums are stale.
                     "strd r11, r12, [r6], #8",
                     "strd r9, r10, [r5], #8",
-                    "strd r5, r6, [r0, #12]",
-                    "cmp r5, r1",
+                    "strd r5, r6, [r0, #4]",
+                    "ldr r7, [r0, #12]",
+                    "cmp r5, r7",
                     "bne 2b",
-                    "add sp, sp, #8",
+                    "add sp, sp, #16",
                     "pop {{r4-r11}}",
                     inout("r0") tile => _,
                     out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
                 );
             }
+        }
+    };
+}
+
+/// The inner loop of a single output; registers are those of [`inner_loop`], r9 and r10 the sums of
+/// both pixels, r11 the address of the next run, r12 the pairs of a run.
+macro_rules! single_loop {
+    ($name:ident, $four:expr, $two:expr) => {
+        /// # Safety
+        /// The slices of `tile` hold all that it says.
+        #[inline(never)]
+        unsafe fn $name(tile: &Tile) -> [i32; 2] {
+            let (first, second);
+            // SAFETY: the caller's; registers that a call must keep are kept.
+            unsafe {
+                asm!(
+                    "push {{r4-r11}}",
+                    "ldr r4, [r0]",
+                    "ldr r12, [r0, #16]",
+                    "lsr r12, r12, #1",
+                    "add r11, r0, #24",
+                    "mov r9, #0",
+                    "mov r10, #0",
+                    "7:",
+                    "ldm r11!, {{r7, r8, lr}}",
+                    "add r4, r4, lr",
+                    "cmp r7, #0",
+                    "beq 9f",
+                    "subs lr, r12, #8",
+                    run!($four, $two),
+                    "9:",
+                    "mov r0, r9",
+                    "mov r1, r10",
+                    "pop {{r4-r11}}",
+                    inout("r0") tile => first,
+                    out("r1") second,
+                    out("r2") _, out("r3") _, out("r12") _, out("lr") _,
+                );
+            }
+            [first, second]
         }
     };
 }
@@ -166,6 +234,37 @@ macro_rules! products {
     };
 }
 
+/// `$count` inputs of two pixels for a single output.
+macro_rules! single_step {
+    (4, aligned) => {
+        concat!(
+            "ldrd r0, r1, [r4], #8\n",
+            single_step!(products aligned, "r7", "r9"), "\n",
+            single_step!(products aligned, "r8", "r10"),
+        )
+    };
+    (4, unaligned) => {
+        concat!(
+            "ldr r0, [r4], #4\nldr r1, [r4], #4\n",
+            single_step!(products unaligned, "r7", "r9"), "\n",
+            single_step!(products unaligned, "r8", "r10"),
+        )
+    };
+    (2) => {
+        concat!(
+            "ldr r0, [r4], #4\nldr r5, [r7], #4\nldr r6, [r8], #4\n",
+            "smlad r9, r5, r0, r9\nsmlad r10, r6, r0, r10",
+        )
+    };
+    (products $alignment:ident, $from:literal, $sum:literal) => {
+        concat!(
+            products!(load $alignment, $from), "\n",
+            "smlad ", $sum, ", r5, r0, ", $sum, "\n",
+            "smlad ", $sum, ", r6, r1, ", $sum,
+        )
+    };
+}
+
 /// `$count` inputs of one or two pixels.
 macro_rules! step {
     (1, $count:tt, $alignment:ident) => {
@@ -195,6 +294,13 @@ inner_loop!(
     add_pixel_unaligned,
     step!(1, 4, unaligned),
     step!(1, 2, unaligned)
+);
+
+single_loop!(add_output, single_step!(4, aligned), single_step!(2));
+single_loop!(
+    add_output_unaligned,
+    single_step!(4, unaligned),
+    single_step!(2)
 );
 
 /// Requantisation of one pixel; `$finish` takes the value in r9 to its end before saturation.

@@ -59,10 +59,6 @@ impl Set {
     }
 
     pub(super) fn accumulate(self, product: &Product, sums: &mut [i32]) {
-        // Too few products for a tile.
-        if product.shape.outputs == 1 {
-            return scalar::accumulate(product, sums);
-        }
         tile::accumulate(self.routines(), product, sums);
     }
 
