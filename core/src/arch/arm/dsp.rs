@@ -7,9 +7,8 @@
 
 use core::arch::asm;
 
+use super::super::Sampling;
 use super::super::scalar::{self, Corners, TAPS};
-use super::super::{Finish, MAX_OUTPUTS, Sampling, Scaling};
-use super::rescale::{self, Factor};
 use super::tile::{Routines, Tile};
 use crate::fixed::{SHARE_BITS, WHOLE};
 
@@ -302,76 +301,6 @@ single_loop!(
     single_step!(4, unaligned),
     single_step!(2)
 );
-
-/// Requantisation of one pixel; `$finish` takes the value in r9 to its end before saturation.
-///
-/// r0 sums, r3 their end, r1 factors, r2 results, r12 saturated values; the factor in r4, r5, r8-r10,
-/// lr the sum, r4 the result.
-macro_rules! requantise_loop {
-    ($name:ident, $finish:literal) => {
-        /// # Safety
-        /// As many factors and results as sums, one or more.
-        unsafe fn $name(table: &[Factor; MAX_OUTPUTS], sums: &[i32], out: &mut [i16]) -> u32 {
-            let ends = sums.as_ptr_range();
-            let mut saturated = 0;
-            // SAFETY: the caller's.
-            unsafe {
-                asm!(
-                    "2:",
-                    "ldr lr, [r0], #4",
-                    "ldm r1!, {{r4, r5, r8, r9, r10}}",
-                    "add lr, lr, r4",
-                    "smlal r8, r9, lr, r5",
-                    "asr r9, r9, r10",
-                    $finish,
-                    "ssat r4, #16, r9",
-                    "cmp r4, r9",
-                    "it ne",
-                    "addne r12, r12, #1",
-                    "strh r4, [r2], #2",
-                    "cmp r0, r3",
-                    "bne 2b",
-                    inout("r0") ends.start => _,
-                    inout("r1") table.as_ptr() => _,
-                    inout("r2") out.as_mut_ptr() => _,
-                    in("r3") ends.end,
-                    inout("r12") saturated,
-                    out("r4") _, out("r5") _, out("r8") _, out("r9") _, out("r10") _, out("lr") _,
-                    options(nostack),
-                );
-            }
-            saturated
-        }
-    };
-}
-
-requantise_loop!(pixel_plain, "");
-requantise_loop!(pixel_relu, "bic r9, r9, r9, asr #31");
-requantise_loop!(pixel_add, "ldrsh r4, [r2]\nadd r9, r9, r4");
-
-pub(super) fn requantise(
-    sums: &[i32],
-    outputs: usize,
-    scaling: &Scaling,
-    finish: Finish,
-    out: (&mut [i16], usize),
-) -> u32 {
-    let table = Factor::table(scaling, outputs);
-    let routine = match finish {
-        Finish::Plain => pixel_plain,
-        Finish::Relu => pixel_relu,
-        Finish::Add => pixel_add,
-        Finish::Shrink(_) => {
-            return rescale::pixels(sums, outputs, out, |sums, out| {
-                rescale::pixel(&table, finish, sums, out)
-            });
-        }
-    };
-    rescale::pixels(sums, outputs, out, |sums, out| {
-        // SAFETY: as many sums as results, 1 to 64 of them.
-        unsafe { routine(&table, sums, out) }
-    })
-}
 
 /// One tap's samples, as [`blend`] reads them: its offsets are in the assembly.
 #[repr(C)]

@@ -75,7 +75,7 @@ impl Set {
             Self::Mve if !matches!(finish, Finish::Shrink(_)) => {
                 mve::requantise(sums, outputs, scaling, finish, out)
             }
-            _ => dsp::requantise(sums, outputs, scaling, finish, out),
+            _ => rescale::requantise(sums, outputs, scaling, finish, out),
         }
     }
 
