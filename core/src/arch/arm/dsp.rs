@@ -15,7 +15,7 @@ use crate::fixed::{SHARE_BITS, WHOLE};
 pub(super) const ROUTINES: Routines = Routines {
     pack,
     place,
-    add,
+    add_outputs,
     add_single,
 };
 
@@ -42,25 +42,25 @@ fn place(output: usize, k: usize, _row: usize) -> usize {
     k / 2 * 4 + output * 2 + k % 2
 }
 
-fn add(tile: &mut Tile) {
-    let routine = match (tile.is_lone(), tile.is_aligned()) {
+fn add_outputs(tile: &mut Tile) {
+    let routine = match (tile.is_lone, tile.is_aligned) {
         (false, true) => add_pixels,
         (false, false) => add_pixels_unaligned,
         (true, true) => add_pixel,
         (true, false) => add_pixel_unaligned,
     };
-    // SAFETY: Tile::new saw that all that the loops read and write lies inside its slices; the
+    // SAFETY: Tile::first saw that all that the loops read and write lies inside its slices; the
     // aligned ones get addresses on words.
     unsafe { routine(tile) }
 }
 
-fn add_single(tile: &Tile) -> [i32; 2] {
-    let routine = if tile.is_aligned() {
+fn add_single(tile: &mut Tile) {
+    let routine = if tile.is_aligned {
         add_output
     } else {
         add_output_unaligned
     };
-    // SAFETY: as in `add`.
+    // SAFETY: as in `add_outputs`.
     unsafe { routine(tile) }
 }
 
@@ -152,8 +152,7 @@ macro_rules! single_loop {
         /// # Safety
         /// The slices of `tile` hold all that it says.
         #[inline(never)]
-        unsafe fn $name(tile: &Tile) -> [i32; 2] {
-            let (first, second);
+        unsafe fn $name(tile: &mut Tile) {
             // SAFETY: the caller's; registers that a call must keep are kept.
             unsafe {
                 asm!(
@@ -162,6 +161,7 @@ macro_rules! single_loop {
                     "ldr r12, [r0, #16]",
                     "lsr r12, r12, #1",
                     "add r11, r0, #24",
+                    "push {{r0, r1}}",
                     "mov r9, #0",
                     "mov r10, #0",
                     "7:",
@@ -172,16 +172,16 @@ macro_rules! single_loop {
                     "subs lr, r12, #8",
                     run!($four, $two),
                     "9:",
-                    "mov r0, r9",
-                    "mov r1, r10",
+                    "pop {{r0, r1}}",
+                    "ldrd r5, r6, [r0, #4]",
+                    "str r10, [r6], #8",
+                    "str r9, [r5], #8",
+                    "strd r5, r6, [r0, #4]",
                     "pop {{r4-r11}}",
-                    inout("r0") tile => first,
-                    out("r1") second,
-                    out("r2") _, out("r3") _, out("r12") _, out("lr") _,
+                    inout("r0") tile => _,
+                    out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
                 );
-            }
-            [first, second]
-        }
+            }        }
     };
 }
 

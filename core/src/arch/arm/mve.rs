@@ -14,7 +14,7 @@ use super::tile::{Routines, Tile};
 pub(super) const ROUTINES: Routines = Routines {
     pack,
     place,
-    add,
+    add_outputs,
     add_single,
 };
 
@@ -32,13 +32,9 @@ fn place(output: usize, k: usize, row: usize) -> usize {
     output * row + k
 }
 
-fn add(tile: &mut Tile) {
-    let routine = if tile.is_lone() {
-        add_pixel
-    } else {
-        add_pixels
-    };
-    // SAFETY: Tile::new saw that all that the loops read and write lies inside its slices, and that
+fn add_outputs(tile: &mut Tile) {
+    let routine = if tile.is_lone { add_pixel } else { add_pixels };
+    // SAFETY: Tile::first saw that all that the loops read and write lies inside its slices, and that
     // a run is not empty.
     unsafe { routine(tile) }
 }
@@ -116,9 +112,8 @@ inner_loop!(
 inner_loop!(add_pixel, "");
 
 /// A single output of both pixels: registers as in [`inner_loop`].
-fn add_single(tile: &Tile) -> [i32; 2] {
-    let (first, second);
-    // SAFETY: as in `add`; registers that a call must keep are kept.
+fn add_single(tile: &mut Tile) {
+    // SAFETY: as in `add_outputs`; registers that a call must keep are kept.
     unsafe {
         asm!(
             "push {{r4-r11}}",
@@ -144,16 +139,16 @@ fn add_single(tile: &Tile) -> [i32; 2] {
             "add r12, r12, r11",
             "cmp r1, #0",
             "bne 4b",
-            "mov r0, r4",
-            "mov r1, r8",
+            "ldrd r5, r7, [r0, #4]",
+            "str r8, [r7], #8",
+            "str r4, [r5], #8",
+            "strd r5, r7, [r0, #4]",
             "pop {{r4-r11}}",
-            inout("r0") tile => first,
-            out("r1") second,
-            out("r2") _, out("r3") _, out("r12") _, out("lr") _,
+            inout("r0") tile => _,
+            out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
             out("d0") _, out("d1") _, out("d2") _, out("d3") _, out("d4") _, out("d5") _,
         );
     }
-    [first, second]
 }
 
 /// Requantisation that ends in [`Finish::Plain`], [`Finish::Relu`] or [`Finish::Add`].

@@ -16,13 +16,13 @@ pub(super) struct Routines {
     /// those of the two; the third argument is the number of weights of one output.
     pub(super) place: fn(output: usize, k: usize, row: usize) -> usize,
     /// Stores the sums of a tile.
-    pub(super) add: fn(&mut Tile),
-    /// The sums of one or two pixels with a single output.
-    pub(super) add_single: fn(&Tile) -> [i32; 2],
+    pub(super) add_outputs: fn(&mut Tile),
+    /// The same for a single output.
+    pub(super) add_single: fn(&mut Tile),
 }
 
-/// Runs of inputs at most this long are put one behind the other.
-const SHORT: usize = 16;
+/// Runs of inputs this long are put one behind the other: those of a single channel.
+const SHORT: usize = 4;
 /// Pixels of a tile.
 const PIXELS: usize = 2;
 
@@ -42,8 +42,10 @@ pub(super) struct Tile {
     row: usize,
     /// The runs that are there, and an end without inputs.
     runs: [Run; SEGMENTS + 1],
-    /// 1 or 2; not read by the inner loops.
-    pixels: usize,
+    /// Whether there is but one pixel; not read by the inner loops.
+    pub(super) is_lone: bool,
+    /// Whether all that is read lies on words.
+    pub(super) is_aligned: bool,
 }
 
 /// One run of both pixels.
@@ -57,33 +59,31 @@ struct Run {
 }
 
 impl Tile {
-    /// A tile of the sums in `rows`, `(pixel, output)`; none unless every slice holds all that the
-    /// inner loops touch.
-    #[inline(always)]
-    fn new(
-        shape: ProductShape,
-        (runs, stride): ([Option<&[i16]>; SEGMENTS], usize),
-        weights: &[i16],
-        rows: &mut [i32],
-    ) -> Option<Self> {
+    /// The first tile of a row of pixels, for the sums `(pixel, output)`; none unless every slice
+    /// holds all that the inner loops touch until the row ends.
+    fn first(product: &Product, sums: &mut [i32]) -> Option<Self> {
+        let shape = product.shape;
         let (run, outputs) = (shape.padded_run(), shape.padded_outputs());
-        let pixels = rows.len().checked_div(outputs)?;
-        let second = if pixels == 2 { stride } else { 0 };
-        let reach = second.checked_add(run)?;
-        let fits = matches!(pixels, 1 | 2) && run > 0 && weights.len() >= shape.packed_len();
-        let first = rows.as_mut_ptr();
+        let last = product.pixels.checked_sub(1)?;
+        let reach = product.stride.checked_mul(last)?.checked_add(run)?;
+        let fits = run > 0
+            && outputs > 0
+            && sums.len() >= product.sums_len()
+            && product.packed.len() >= shape.packed_len();
+        let first = sums.as_mut_ptr();
         let mut tile = Self {
-            weights: weights.as_ptr(),
-            sums: [first, first.wrapping_add((pixels - 1) * outputs)],
+            weights: product.packed.as_ptr(),
+            sums: [first, first.wrapping_add(outputs)],
             end: first.wrapping_add(shape.outputs.next_multiple_of(2)),
             run,
             row: 2 * shape.segments * run,
             runs: [Run::END; SEGMENTS + 1],
-            pixels,
+            is_lone: false,
+            is_aligned: false,
         };
         let mut slots = tile.runs.iter_mut();
         let mut slot = slots.next()?;
-        for inputs in runs.iter().take(shape.segments) {
+        for inputs in product.runs.iter().take(shape.segments) {
             let Some(inputs) = inputs else {
                 slot.skip += 2 * run;
                 continue;
@@ -92,21 +92,34 @@ impl Tile {
                 return None;
             }
             let first = inputs.as_ptr();
-            slot.inputs = [first, first.wrapping_add(second)];
+            slot.inputs = [first, first.wrapping_add(product.stride)];
             slot = slots.next()?;
         }
+        let inputs = tile.runs.iter().flat_map(|run| run.inputs);
+        let bits = inputs.fold(tile.weights.addr(), |bits, p| bits | p.addr());
+        tile.is_aligned = bits % 4 == 0;
         fits.then_some(tile)
     }
 
-    pub(super) const fn is_lone(&self) -> bool {
-        self.pixels == 1
+    /// Leaves the second pixel out.
+    fn leave_second(&mut self) {
+        self.is_lone = true;
+        self.sums[1] = self.sums[0];
+        for run in &mut self.runs {
+            run.inputs[1] = run.inputs[0];
+        }
     }
 
-    /// Whether all that is read lies on words.
-    pub(super) fn is_aligned(&self) -> bool {
-        let inputs = self.runs.iter().flat_map(|run| run.inputs);
-        let low = inputs.fold(self.weights.addr(), |low, p| low | p.addr());
-        low % 4 == 0
+    /// Goes on to the next pixels, whose inputs lie `step` numbers further.
+    fn advance(&mut self, shape: ProductShape, step: usize) {
+        // The inner loops have gone through the sums that have an output.
+        let outputs = shape.padded_outputs();
+        let gap = PIXELS * outputs - shape.outputs.next_multiple_of(2);
+        self.sums = self.sums.map(|sums| sums.wrapping_add(gap));
+        self.end = self.end.wrapping_add(PIXELS * outputs);
+        for run in self.runs.iter_mut().take_while(|run| !run.is_end()) {
+            run.inputs = run.inputs.map(|inputs| inputs.wrapping_add(step));
+        }
     }
 }
 
@@ -115,6 +128,10 @@ impl Run {
         inputs: [core::ptr::null(); PIXELS],
         skip: 0,
     };
+
+    const fn is_end(&self) -> bool {
+        self.inputs[0].is_null()
+    }
 }
 
 pub(super) fn pack(routines: Routines, shape: ProductShape, weights: &[u8], packed: &mut [i16]) {
@@ -142,86 +159,86 @@ pub(super) fn pack(routines: Routines, shape: ProductShape, weights: &[u8], pack
 
 pub(super) fn accumulate(routines: Routines, product: &Product, sums: &mut [i32]) {
     let shape = product.shape;
-    let outputs = shape.padded_outputs();
     let Some(sums) = sums.get_mut(..product.sums_len()) else {
         return;
     };
-    if shape.segments > 1 && shape.padded_run() <= SHORT {
+    let Some(mut tile) = Tile::first(product, sums) else {
+        return add_slowly(routines, product, sums);
+    };
+    if shape.segments > 1 && shape.padded_run() == SHORT {
         return accumulate_short(routines, product, sums);
     }
-    let mut runs = product.runs;
-    for rows in sums.chunks_mut((PIXELS * outputs).max(1)) {
-        add(routines, product, runs, rows);
-        let step = product.stride.saturating_mul(PIXELS);
-        runs = runs.map(|run| run.map(|run| run.get(step..).unwrap_or_default()));
+    for pixels in pairs(product.pixels) {
+        if pixels == 1 {
+            tile.leave_second();
+        }
+        routines.add(shape, &mut tile);
+        tile.advance(shape, PIXELS * product.stride);
     }
+    clear_padding(shape, sums);
+}
+
+/// Pixels of the tiles of a row.
+fn pairs(pixels: usize) -> impl Iterator<Item = usize> {
+    (0..pixels)
+        .step_by(PIXELS)
+        .map(move |first| PIXELS.min(pixels - first))
 }
 
 /// Puts the runs of a tile one behind the other, which spares an inner loop its turns.
 fn accumulate_short(routines: Routines, product: &Product, sums: &mut [i32]) {
-    let run = product.shape.padded_run();
     let shape = ProductShape {
         segments: 1,
-        run: product.shape.segments * run,
+        run: product.shape.segments * SHORT,
         ..product.shape
     };
-    let mut inputs = [0; PIXELS * SEGMENTS * SHORT];
-    for (tile, rows) in sums
-        .chunks_mut((PIXELS * shape.padded_outputs()).max(1))
-        .enumerate()
-    {
-        let pixels = rows.len().checked_div(shape.padded_outputs()).unwrap_or(0);
-        let slots = inputs.chunks_exact_mut(run.max(1));
-        let first = (tile * PIXELS).saturating_mul(product.stride);
-        let places = (0..pixels).flat_map(|pixel| {
-            let first = first.saturating_add(pixel.saturating_mul(product.stride));
-            let runs = product.runs.iter().take(product.shape.segments);
-            runs.map(move |run| run.and_then(|run| run.get(first..)).unwrap_or_default())
-        });
-        for (slots, run) in slots.zip(places) {
-            copy(run, slots);
+    let mut inputs = [[0; SHORT]; PIXELS * SEGMENTS];
+    let mut runs = product.runs;
+    let rows = sums.chunks_mut((PIXELS * shape.padded_outputs()).max(1));
+    for (pixels, rows) in pairs(product.pixels).zip(rows) {
+        let mut slots = inputs.iter_mut();
+        for first in [0, product.stride].into_iter().take(pixels) {
+            for (run, slot) in runs.iter().zip(&mut slots).take(shape.run / SHORT) {
+                let run = run.and_then(|run| run.get(first..)?.first_chunk());
+                *slot = run.copied().unwrap_or_default();
+            }
         }
+        runs = runs.map(|run| run.and_then(|run| run.get(PIXELS * product.stride..)));
         let short = Product {
             shape,
-            runs: [Some(&inputs), None, None],
+            runs: [Some(inputs.as_flattened()), None, None],
             stride: shape.run,
+            pixels,
             ..*product
         };
-        add(routines, &short, short.runs, rows);
+        if let Some(mut tile) = Tile::first(&short, rows) {
+            if pixels == 1 {
+                tile.leave_second();
+            }
+            routines.add(shape, &mut tile);
+        }
+    }
+    clear_padding(shape, sums);
+}
+
+impl Routines {
+    #[inline(always)]
+    fn add(self, shape: ProductShape, tile: &mut Tile) {
+        match shape.outputs {
+            1 => (self.add_single)(tile),
+            _ => (self.add_outputs)(tile),
+        }
     }
 }
 
-/// Inputs, and zeros where there are none: faster than a call for so few.
-#[inline(always)]
-fn copy(inputs: &[i16], slots: &mut [i16]) {
-    if inputs.len() < slots.len() {
-        slots.fill(0);
-    }
-    for (slot, &input) in slots.iter_mut().zip(inputs) {
-        *slot = input;
-    }
-}
-
-/// Sums of one or two pixels.
-#[inline(always)]
-fn add(routines: Routines, product: &Product, runs: [Option<&[i16]>; SEGMENTS], rows: &mut [i32]) {
-    let shape = product.shape;
-    let outputs = shape.padded_outputs();
-    let tile = Tile::new(shape, (runs, product.stride), product.packed, rows);
-    let Some(mut tile) = tile else {
-        return add_slowly(routines, product, runs, rows);
-    };
-    if shape.outputs == 1 {
-        let sums = (routines.add_single)(&tile);
-        rows.iter_mut()
-            .zip(sums)
-            .for_each(|(slot, sum)| *slot = sum);
-        return;
-    }
-    (routines.add)(&mut tile);
-    let computed = shape.outputs.next_multiple_of(2);
+/// Sums of outputs that are not there.
+fn clear_padding(shape: ProductShape, sums: &mut [i32]) {
+    let (outputs, computed) = (
+        shape.padded_outputs(),
+        shape.outputs.next_multiple_of(PIXELS),
+    );
     if computed < outputs {
-        for sums in rows.chunks_mut(outputs) {
+        for sums in sums.chunks_mut(outputs) {
             sums.iter_mut().skip(computed).for_each(|sum| *sum = 0);
         }
     }
@@ -229,12 +246,7 @@ fn add(routines: Routines, product: &Product, runs: [Option<&[i16]>; SEGMENTS], 
 
 /// The same where inputs or weights are missing.
 #[inline(never)]
-fn add_slowly(
-    routines: Routines,
-    product: &Product,
-    runs: [Option<&[i16]>; SEGMENTS],
-    rows: &mut [i32],
-) {
+fn add_slowly(routines: Routines, product: &Product, sums: &mut [i32]) {
     let shape = product.shape;
     let (run, row) = (shape.padded_run(), shape.segments * shape.padded_run());
     let weight = |output: usize, k: usize| {
@@ -244,9 +256,9 @@ fn add_slowly(
         };
         product.packed.get(at).copied().unwrap_or_default()
     };
-    for (pixel, sums) in rows.chunks_mut(shape.padded_outputs().max(1)).enumerate() {
+    for (pixel, sums) in sums.chunks_mut(shape.padded_outputs().max(1)).enumerate() {
         sums.fill(0);
-        for (segment, inputs) in runs.iter().take(shape.segments).enumerate() {
+        for (segment, inputs) in product.runs.iter().take(shape.segments).enumerate() {
             let first = pixel.saturating_mul(product.stride);
             let inputs = inputs.and_then(|inputs| inputs.get(first..));
             for (output, sum) in sums.iter_mut().enumerate() {
