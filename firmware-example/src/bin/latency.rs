@@ -162,8 +162,8 @@ impl Memory {
     ) {
         let runs = [0, 1, 2].map(|tap| {
             let row = (row + tap).checked_sub(1).filter(|&row| row < layer.side)?;
-            self.map
-                .get(row * (layer.side + 1) * CHANNELS.min(layer.stride)..)
+            let row = if shape.segments == 1 { 0 } else { row };
+            self.map.get(row * (layer.side + 1) * layer.stride..)
         });
         // Sampled pixels are fewer at once than a row has.
         let at_once = (MAP / 8 / layer.stride).min(layer.side);

@@ -115,7 +115,7 @@ fn run() -> bool {
     };
     memory.fill();
     for kernels in Kernels::available().skip(1) {
-        for layer in [&LAYERS[5]] {
+        for layer in [&LAYERS[7]] {
             memory.layer(kernels, layer);
         }
         

@@ -101,6 +101,14 @@ impl Tile {
         fits.then_some(tile)
     }
 
+    /// Reads one run of both pixels from `inputs`, `run` numbers each, if they are as many.
+    fn read(&mut self, inputs: &[i16], run: usize) {
+        if inputs.len() >= PIXELS * run {
+            let first = inputs.as_ptr();
+            self.runs[0].inputs = [first, first.wrapping_add(run)];
+        }
+    }
+
     /// Leaves the second pixel out.
     fn leave_second(&mut self) {
         self.is_lone = true;
@@ -193,9 +201,18 @@ fn accumulate_short(routines: Routines, product: &Product, sums: &mut [i32]) {
         ..product.shape
     };
     let mut inputs = [[0; SHORT]; PIXELS * SEGMENTS];
+    let short = Product {
+        shape,
+        runs: [Some(inputs.as_flattened()), None, None],
+        stride: shape.run,
+        pixels: product.pixels.min(PIXELS),
+        ..*product
+    };
+    let Some(mut tile) = Tile::first(&short, sums) else {
+        return;
+    };
     let mut runs = product.runs;
-    let rows = sums.chunks_mut((PIXELS * shape.padded_outputs()).max(1));
-    for (pixels, rows) in pairs(product.pixels).zip(rows) {
+    for pixels in pairs(product.pixels) {
         let mut slots = inputs.iter_mut();
         for first in [0, product.stride].into_iter().take(pixels) {
             for (run, slot) in runs.iter().zip(&mut slots).take(shape.run / SHORT) {
@@ -204,19 +221,12 @@ fn accumulate_short(routines: Routines, product: &Product, sums: &mut [i32]) {
             }
         }
         runs = runs.map(|run| run.and_then(|run| run.get(PIXELS * product.stride..)));
-        let short = Product {
-            shape,
-            runs: [Some(inputs.as_flattened()), None, None],
-            stride: shape.run,
-            pixels,
-            ..*product
-        };
-        if let Some(mut tile) = Tile::first(&short, rows) {
-            if pixels == 1 {
-                tile.leave_second();
-            }
-            routines.add(shape, &mut tile);
+        tile.read(inputs.as_flattened(), shape.run);
+        if pixels == 1 {
+            tile.leave_second();
         }
+        routines.add(shape, &mut tile);
+        tile.advance(shape, 0);
     }
     clear_padding(shape, sums);
 }
