@@ -7,10 +7,7 @@
 
 use core::arch::asm;
 
-use super::super::Sampling;
-use super::super::scalar::{self, Corners, TAPS};
 use super::tile::{Routines, Tile};
-use crate::fixed::{SHARE_BITS, WHOLE};
 
 pub(super) const ROUTINES: Routines = Routines {
     pack,
@@ -301,89 +298,3 @@ single_loop!(
     single_step!(4, unaligned),
     single_step!(2)
 );
-
-/// One tap's samples, as [`blend`] reads them: its offsets are in the assembly.
-#[repr(C)]
-struct Blend {
-    /// Channels of the four corners.
-    corners: [*const i16; 4],
-    /// Weights of the corners.
-    weights: [i16; 4],
-    /// Samples.
-    out: *mut i16,
-    /// End of the samples, an even number of them after their start.
-    end: *const i16,
-}
-
-pub(super) fn sample(sampling: &Sampling, patches: &mut [i16]) {
-    let Sampling {
-        map,
-        channels,
-        side,
-        ..
-    } = *sampling;
-    // Every corner inside the map lies before its last pixel of zeros.
-    let needed = (side * (side + 1) + 1).saturating_mul(channels);
-    if channels == 0 || channels % 2 == 1 || map.len() < needed {
-        return scalar::sample(sampling, patches);
-    }
-    let taps = sampling.offsets.as_chunks::<2>().0.iter();
-    let mut patches = patches.chunks_exact_mut(channels);
-    for (index, (&offset, patch)) in taps.zip(&mut patches).enumerate() {
-        let (pixel, tap) = (index / TAPS, index % TAPS);
-        let corners = Corners::of(sampling, sampling.column + pixel, tap, offset);
-        let ends = patch.as_mut_ptr_range();
-        let tap = Blend {
-            corners: corners.starts.map(|start| map.as_ptr().wrapping_add(start)),
-            weights: corners.weights,
-            out: ends.start,
-            end: ends.end,
-        };
-        // SAFETY: a corner starts at a pixel of the map or at 0, and the map was seen to hold all
-        // channels from there on; the samples are an even number above 0.
-        unsafe { blend(&tap) };
-    }
-}
-
-/// Two channels at a time: r0-r3 corners, r4 and r5 their weights, r6 samples, r7 their end, r12 one
-/// half, r8-r11 inputs and sums.
-///
-/// # Safety
-/// All corners hold as many numbers as there is room from `out` to `end`, an even number above 0.
-unsafe fn blend(tap: &Blend) {
-    // SAFETY: the caller's; registers that a call must keep are kept.
-    unsafe {
-        asm!(
-            "push {{r4-r11}}",
-            "ldrd r4, r5, [r0, #16]",
-            "ldrd r6, r7, [r0, #24]",
-            "ldm r0, {{r0-r3}}",
-            "mov r12, #{half}",
-            "2:",
-            "ldr r8, [r0], #4",
-            "ldr r9, [r1], #4",
-            "ldr r11, [r2], #4",
-            "ldr lr, [r3], #4",
-            "pkhbt r10, r8, r9, lsl #16",
-            "pkhtb r9, r9, r8, asr #16",
-            "smlad r10, r10, r4, r12",
-            "smlad r9, r9, r4, r12",
-            "pkhbt r8, r11, lr, lsl #16",
-            "pkhtb lr, lr, r11, asr #16",
-            "smlad r10, r8, r5, r10",
-            "smlad r9, lr, r5, r9",
-            // The upper sample's bits move to the upper half.
-            "lsls r9, r9, #{up}",
-            "pkhtb r9, r9, r10, asr #{bits}",
-            "str r9, [r6], #4",
-            "cmp r6, r7",
-            "bne 2b",
-            "pop {{r4-r11}}",
-            inout("r0") tap => _,
-            half = const WHOLE / 2,
-            bits = const SHARE_BITS,
-            up = const 16 - SHARE_BITS,
-            out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
-        );
-    }
-}

@@ -6,11 +6,13 @@
 //! | [`dsp`] | SMLAD: two products an instruction |
 //! | [`mve`] | VMLADAVA: eight products an instruction |
 //! | [`rescale`] | requantisation |
+//! | [`samples`] | bilinear samples |
 
 mod dsp;
 #[cfg(derefnet_mve)]
 mod mve;
 mod rescale;
+mod samples;
 mod tile;
 
 use super::{Finish, Product, ProductShape, Sampling, Scaling, scalar};
@@ -81,9 +83,9 @@ impl Set {
 
     pub(super) fn sample(self, sampling: &Sampling, patches: &mut [i16]) {
         match self {
-            Self::Dsp => dsp::sample(sampling, patches),
+            Self::Dsp => samples::sample(sampling, patches, samples::blend_dsp),
             #[cfg(derefnet_mve)]
-            Self::Mve => scalar::sample(sampling, patches),
+            Self::Mve => samples::sample(sampling, patches, samples::blend_mve),
         }
     }
 }
