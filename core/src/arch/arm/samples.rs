@@ -19,12 +19,11 @@ struct Corners {
 }
 
 impl Corners {
-    /// `place` is that of the tap, `(row, column)`, with `bits` fraction bits.
+    /// `place` is that of the tap, `(row, column)`, with [`SHARE_BITS`] fraction bits.
     #[inline(always)]
-    fn of(sampling: &Sampling, [down, right]: [i32; 2], bits: u32) -> Self {
-        let share = |place: i32| (place & ((1 << bits) - 1)) << (SHARE_BITS - bits);
-        let (row, column) = (down >> bits, right >> bits);
-        let (down, right) = (share(down), share(right));
+    fn of(sampling: &Sampling, place: [i32; 2]) -> Self {
+        let [row, column] = place.map(|place| place >> SHARE_BITS);
+        let [down, right] = place.map(|place| place & (WHOLE - 1));
         let both = (down * right + WHOLE / 2) >> SHARE_BITS;
         let side = sampling.side as i32;
         let line = (side + 1) * sampling.channels as i32;
@@ -61,24 +60,27 @@ pub(super) fn sample(
     if !usual || sampling.map.len() < needed {
         return scalar::sample(sampling, patches);
     }
-    let bits = sampling.bits.min(SHARE_BITS);
-    let place = |place: usize| (place as i32 - 1) << bits;
+    let up = SHARE_BITS - sampling.bits.min(SHARE_BITS);
+    let place = |place: usize| (place as i32 - 1) << SHARE_BITS;
     let origin = sampling.map.as_ptr();
     let pixels = sampling.offsets.chunks(2 * TAPS).enumerate();
     for ((pixel, offsets), patch) in pixels.zip(patches.chunks_mut(TAPS * channels)) {
         let (top, left) = (place(sampling.row), place(sampling.column + pixel));
-        let mut taps = [0, 1, 2]
-            .into_iter()
-            .flat_map(|row| [0, 1, 2].map(|column| [top + (row << bits), left + (column << bits)]));
-        let offsets = offsets.as_chunks::<2>().0.iter();
-        let samples = patch.chunks_exact_mut(channels);
-        for ((&[down, right], samples), tap) in offsets.zip(samples).zip(&mut taps) {
-            let tap = [tap[0] + i32::from(down), tap[1] + i32::from(right)];
-            let Corners { starts, weights } = Corners::of(sampling, tap, bits);
-            let corners = starts.map(|start| origin.wrapping_add(start));
-            // SAFETY: a left corner starts at 0 or in front of a pixel of the map, and the map was
-            // seen to hold all channels of it and of the pixel to the right.
-            unsafe { blend(corners, 2 * channels, weights, samples) };
+        let mut taps = offsets
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .zip(patch.chunks_exact_mut(channels));
+        for row in [top, top + WHOLE, top + 2 * WHOLE] {
+            for (column, (offset, samples)) in (0..3).zip(&mut taps) {
+                let [down, right] = offset.map(|offset| i32::from(offset) << up);
+                let place = [row + down, left + column * WHOLE + right];
+                let Corners { starts, weights } = Corners::of(sampling, place);
+                let corners = starts.map(|start| origin.wrapping_add(start));
+                // SAFETY: a left corner starts at 0 or in front of a pixel of the map, and the map
+                // was seen to hold all channels of it and of the pixel to the right.
+                unsafe { blend(corners, 2 * channels, weights, samples) };
+            }
         }
     }
 }
