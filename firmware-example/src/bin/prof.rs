@@ -118,9 +118,6 @@ fn run() -> bool {
         for layer in [&LAYERS[7]] {
             memory.layer(kernels, layer);
         }
-        
-        
-        
     }
     true
 }

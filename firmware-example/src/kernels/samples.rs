@@ -41,10 +41,7 @@ pub(super) fn check(report: &mut Report) {
         // The whole map; a map that ends early.
         let whole = (side * (side + 1) + 1) * channels;
         numbers.fill(&mut room.map, Numbers::half);
-        for pixel in room.map[..whole]
-            .chunks_mut(channels)
-            .step_by(side + 1)
-        {
+        for pixel in room.map[..whole].chunks_mut(channels).step_by(side + 1) {
             pixel.fill(0);
         }
         for (variant, length) in [whole, whole / 2].into_iter().enumerate() {

@@ -7,12 +7,14 @@
 //! | [`mve`] | VMLADAVA: eight products an instruction |
 //! | [`rescale`] | requantisation |
 //! | [`samples`] | bilinear samples |
+//! | [`tables`] | rows times a table |
 
 mod dsp;
 #[cfg(derefnet_mve)]
 mod mve;
 mod rescale;
 mod samples;
+mod tables;
 mod tile;
 
 use super::{Finish, Product, ProductShape, Sampling, Scaling, scalar};
@@ -62,6 +64,14 @@ impl Set {
 
     pub(super) fn accumulate(self, product: &Product, sums: &mut [i32]) {
         tile::accumulate(self.routines(), product, sums);
+    }
+
+    pub(super) fn multiply(self, rows: &[i16], table: &[i16], sums: &mut [i32]) {
+        match self {
+            Self::Dsp => tables::multiply::<8>(tables::eight_dsp, rows, table, sums),
+            #[cfg(derefnet_mve)]
+            Self::Mve => tables::multiply::<20>(tables::twenty_mve, rows, table, sums),
+        }
     }
 
     pub(super) fn requantise(
