@@ -18,20 +18,59 @@ pub(super) const ROUTINES: Routines = Routines {
 
 fn pack(rows: [&[u8]; 2], segment: usize, run: usize, slots: &mut [i16]) {
     let slots = slots.get_mut(2 * segment * run..).unwrap_or_default();
-    let words = slots.as_chunks_mut::<4>().0;
-    let widen = |byte: u8| i16::from(byte as i8);
+    let fours = rows[0].len().min(rows[1].len()).min(slots.len() / 2) / 4;
+    if fours > 0 {
+        // SAFETY: the rows hold so many times four bytes, the slots two times that.
+        unsafe { pack_fours(rows, fours, slots) };
+    }
+    // What is left; a pair may lack its second output.
     for (output, row) in rows.iter().enumerate() {
-        let (pairs, last) = row.as_chunks::<2>();
-        let mut slots = words.iter_mut().map(|[a, b, c, d]| match output {
-            0 => (a, b),
-            _ => (c, d),
-        });
-        for (&[u, v], (a, b)) in pairs.iter().zip(&mut slots) {
-            (*a, *b) = (widen(u), widen(v));
+        for (k, &byte) in row.iter().enumerate().skip(4 * fours) {
+            if let Some(slot) = slots.get_mut(place(output, k, run)) {
+                *slot = i16::from(byte as i8);
+            }
         }
-        if let ([u], Some((a, _))) = (last, slots.next()) {
-            *a = widen(*u);
-        }
+    }
+}
+
+/// Four weights of both outputs at a time.
+///
+/// # Safety
+/// `fours` is above 0; rows hold four times as many weights, slots eight times.
+unsafe fn pack_fours([first, second]: [&[u8]; 2], fours: usize, slots: &mut [i16]) {
+    macro_rules! four {
+        ($from:literal) => {
+            concat!(
+                "ldr {w}, [",
+                $from,
+                "], #4\n",
+                "sxtb16 {even}, {w}\n",
+                "sxtb16 {odd}, {w}, ror #8\n",
+                "pkhbt {w}, {even}, {odd}, lsl #16\n",
+                "pkhtb {odd}, {odd}, {even}, asr #16\n",
+                "str {odd}, [{slots}, #8]\n",
+                "str {w}, [{slots}], #4",
+            )
+        };
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        asm!(
+            "2:",
+            four!("{a}"),
+            four!("{b}"),
+            "add {slots}, {slots}, #8",
+            "subs {n}, {n}, #1",
+            "bne 2b",
+            a = inout(reg) first.as_ptr() => _,
+            b = inout(reg) second.as_ptr() => _,
+            slots = inout(reg) slots.as_mut_ptr() => _,
+            n = inout(reg) fours => _,
+            w = out(reg) _,
+            even = out(reg) _,
+            odd = out(reg) _,
+            options(nostack),
+        );
     }
 }
 

@@ -22,8 +22,23 @@ fn pack(rows: [&[u8]; 2], segment: usize, run: usize, slots: &mut [i16]) {
     let outputs = slots.split_at_mut(slots.len() / 2);
     for (row, slots) in rows.iter().zip([outputs.0, outputs.1]) {
         let slots = slots.get_mut(segment * run..).unwrap_or_default();
-        for (&byte, slot) in row.iter().zip(slots) {
-            *slot = i16::from(byte as i8);
+        if row.is_empty() || slots.len() < row.len() {
+            continue;
+        }
+        // SAFETY: as many slots as bytes, one at least; the loop's tail is predicated.
+        unsafe {
+            asm!(
+                "dlstp.16 lr, lr",
+                "2:",
+                "vldrb.s16 q0, [r0], #8",
+                "vstrh.16 q0, [r1], #16",
+                "letp lr, 2b",
+                inout("r0") row.as_ptr() => _,
+                inout("r1") slots.as_mut_ptr() => _,
+                inout("lr") row.len() => _,
+                out("d0") _, out("d1") _,
+                options(nostack),
+            );
         }
     }
 }

@@ -149,7 +149,9 @@ pub(super) fn pack(routines: Routines, shape: ProductShape, weights: &[u8], pack
     if weights.len() != shape.weights_len() {
         return;
     }
-    packed.fill(0);
+    if shape.packed_len() != shape.weights_len() {
+        packed.fill(0);
+    }
     let per_output = (shape.segments * shape.run).max(1);
     let per_pair = (2 * shape.segments * shape.padded_run()).max(1);
     let pairs = weights.chunks(2 * per_output);
