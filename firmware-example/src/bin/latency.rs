@@ -5,6 +5,7 @@ use core::hint::black_box;
 
 use derefnet_core::arch::{Finish, Kernels, Product, ProductShape, Sampling, Scaling};
 use derefnet_core::fixed::Requant;
+use derefnet_firmware::board::Room;
 use derefnet_firmware::latency::measure;
 use derefnet_firmware::numbers::Numbers;
 
@@ -102,16 +103,20 @@ struct Memory {
     scaling: Scaling,
 }
 
+static MEMORY: Room<Memory> = Room::new(Memory {
+    map: [0; MAP],
+    out: [0; SIDE * MOST_OUTPUTS],
+    weights: [0; MOST_WEIGHTS],
+    packed: [0; MOST_PACKED],
+    sums: [0; ROW],
+    samples: [0; SAMPLES],
+    offsets: [0; SAMPLED * 18],
+    scaling: Scaling::ZERO,
+});
+
 fn run() -> bool {
-    let mut memory = Memory {
-        map: [0; MAP],
-        out: [0; SIDE * MOST_OUTPUTS],
-        weights: [0; MOST_WEIGHTS],
-        packed: [0; MOST_PACKED],
-        sums: [0; ROW],
-        samples: [0; SAMPLES],
-        offsets: [0; SAMPLED * 18],
-        scaling: Scaling::ZERO,
+    let Some(memory) = MEMORY.take() else {
+        return false;
     };
     memory.fill();
     for kernels in Kernels::available() {
