@@ -19,7 +19,7 @@ mod results;
 
 use std::thread;
 
-use crate::compiler::Compiler;
+use crate::compiler::{Compiler, host_cargo};
 use crate::shell::{root, write};
 use crate::step::{Options, Outcome, Step};
 use board::{AN386, AN500, AN547, Board, EDGE, Program, Ran, VIRT, build_here};
@@ -44,6 +44,12 @@ const BOARDS: [&Board; 4] = [&AN386, &AN500, &AN547, &VIRT];
 
 /// The steps of `cargo xtask firmware`.
 pub const STEPS: &[Step] = &[
+    Step {
+        name: "example",
+        group: "firmware",
+        about: "firmware-example: formatting, lints, its own tests (this machine)",
+        run: |_| example().into(),
+    },
     Step {
         name: "golden",
         group: "firmware",
@@ -149,6 +155,24 @@ fn build(ready: &[Ready], name: &str) -> Result<Vec<Program>, String> {
 
 fn run(program: &Program) -> Result<Ran, String> {
     program.run(&[])
+}
+
+fn example() -> Result<Outcome, String> {
+    let lints = [
+        "clippy",
+        "--locked",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    let tests = ["test", "--quiet", "--release", "--locked", "--lib"];
+    for args in [&["fmt", "--check"][..], &lints, &tests] {
+        let mut check = host_cargo(args);
+        check.current_dir(root().join("firmware-example"));
+        crate::shell::run(check)?;
+    }
+    Ok(Outcome::passed())
 }
 
 fn golden() -> Result<Outcome, String> {
