@@ -7,6 +7,7 @@
 //! | [`numbers`] | pseudo-random and extreme inputs |
 //! | [`kernels`] | every set of kernels against the scalar one |
 //! | [`latency`] | ticks of a piece of work |
+//! | [`windows`] | windows with targets |
 #![cfg_attr(target_os = "none", no_std)]
 
 pub mod board;
@@ -14,3 +15,4 @@ pub mod kernels;
 pub mod latency;
 pub mod numbers;
 pub mod report;
+pub mod windows;
