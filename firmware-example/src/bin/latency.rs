@@ -5,9 +5,12 @@ use core::hint::black_box;
 
 use derefnet_core::arch::{Finish, Kernels, Product, ProductShape, Sampling, Scaling};
 use derefnet_core::fixed::Requant;
-use derefnet_firmware::board::Room;
+use derefnet_core::locate::{LocateConfig, Locator, Workspace};
+use derefnet_firmware::board::{Room, ticks};
 use derefnet_firmware::latency::measure;
 use derefnet_firmware::numbers::Numbers;
+use derefnet_firmware::say;
+use derefnet_firmware::windows::window;
 
 derefnet_firmware::program!(run);
 
@@ -17,6 +20,7 @@ const MAP: usize = (SIDE * (SIDE + 1) + 1) * CHANNELS;
 const SAMPLED: usize = 11;
 const SAMPLES: usize = SAMPLED * 9 * CHANNELS;
 const MOST_OUTPUTS: usize = 64;
+const WINDOWS: usize = 18;
 const ROW: usize = SIDE * CHANNELS;
 
 /// A layer on a square map.
@@ -127,7 +131,34 @@ fn run() -> bool {
         memory.samples(kernels);
         memory.products_of_tables(kernels);
     }
+    locate();
     true
+}
+
+/// The fit of windows with 2 to 4 targets, without noise and with noise of 2 and 5 counts: the
+/// fastest, the median and the slowest of them.
+fn locate() {
+    let Ok(locator) = Locator::new(LocateConfig::SEQ_CSIST) else {
+        return;
+    };
+    let (mut workspace, mut numbers) = (Workspace::new(), Numbers::new(0x5eed_0006));
+    let mut taken = [0; WINDOWS];
+    for (index, taken) in taken.iter_mut().enumerate() {
+        let noise = [0.0, 2.0, 5.0][index / 3 % 3];
+        let window = window(&mut numbers, 2 + index % 3, noise);
+        let before = ticks();
+        let found = locator.locate(&mut workspace, &window, None, &[]);
+        *taken = ticks() - before;
+        black_box(found.is_ok());
+    }
+    taken.sort_unstable();
+    for (name, ticks) in [
+        ("locate_fastest", taken[0]),
+        ("locate_median", taken[WINDOWS / 2]),
+        ("locate_slowest", taken[WINDOWS - 1]),
+    ] {
+        say!("ticks {name} f64 {ticks} 1");
+    }
 }
 
 impl Memory {
