@@ -29,16 +29,20 @@ impl Line {
     }
 
     /// Adds a space and a number with decimal digits.
-    pub fn decimal(mut self, number: u64) -> Self {
+    pub fn decimal(mut self, mut number: u64) -> Self {
         self.push(b' ');
-        let mut unit = 1;
-        while number / unit >= 10 {
-            unit *= 10;
+        // Digits from the last one on, which is there for 0 as well.
+        let mut digits = [b'0'; 20];
+        let mut first = digits.len() - 1;
+        for (place, digit) in digits.iter_mut().enumerate().rev() {
+            *digit += (number % 10) as u8;
+            if number > 0 {
+                first = place;
+            }
+            number /= 10;
         }
-        while unit > 0 {
-            self.push(b'0' + (number / unit % 10) as u8);
-            unit /= 10;
-        }
+        let digits = digits.into_iter().skip(first);
+        digits.for_each(|digit| self.push(digit));
         self
     }
 
