@@ -11,6 +11,7 @@
 //! | [`network`] | every readout of a stream over recorded frames |
 //! | [`latency`] | ticks of a piece of work |
 //! | [`profile`] | ticks of every part of a new frame |
+//! | [`windows`] | windows with targets |
 #![cfg_attr(target_os = "none", no_std)]
 
 pub mod board;
@@ -24,3 +25,4 @@ pub mod profile;
 pub mod recording;
 pub mod report;
 pub mod text;
+pub mod windows;

@@ -21,7 +21,7 @@ mod results;
 
 use std::thread;
 
-use crate::compiler::Compiler;
+use crate::compiler::{Compiler, host_cargo};
 use crate::setup::require_gcc;
 use crate::shell::{root, write};
 use crate::step::{Options, Outcome, Step};
@@ -47,6 +47,12 @@ const BOARDS: [&Board; 4] = [&AN386, &AN500, &AN547, &VIRT];
 
 /// The steps of `cargo xtask firmware`.
 pub const STEPS: &[Step] = &[
+    Step {
+        name: "example",
+        group: "firmware",
+        about: "firmware-example: formatting, lints, its own tests (this machine)",
+        run: |_| example().into(),
+    },
     Step {
         name: "golden",
         group: "firmware",
@@ -171,6 +177,24 @@ fn c_example(options: &Options) -> Outcome {
         Ok(()) => on(&[&EDGE], options, |ready| images::c_example(ready[0].1)),
         Err(missing) => Outcome::Skipped(missing),
     }
+}
+
+fn example() -> Result<Outcome, String> {
+    let lints = [
+        "clippy",
+        "--locked",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    let tests = ["test", "--quiet", "--release", "--locked", "--lib"];
+    for args in [&["fmt", "--check"][..], &lints, &tests] {
+        let mut check = host_cargo(args);
+        check.current_dir(root().join("firmware-example"));
+        crate::shell::run(check)?;
+    }
+    Ok(Outcome::passed())
 }
 
 fn golden() -> Result<Outcome, String> {

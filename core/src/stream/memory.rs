@@ -60,9 +60,16 @@ impl<R: Zero> Shared<R> {
         }
     }
 
+    /// Apart, so that the stack holds the new value only until it is in its place; as a constant it
+    /// would take flash.
+    #[inline(never)]
+    fn make_fit(&mut self) {
+        *self = Self::Fit(Workspace::new());
+    }
+
     fn fit(&mut self) -> Option<&mut Workspace> {
         if let Self::Run(_) = self {
-            *self = const { Self::Fit(Workspace::new()) };
+            self.make_fit();
         }
         match self {
             Self::Fit(workspace) => Some(workspace),

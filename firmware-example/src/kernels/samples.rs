@@ -38,7 +38,6 @@ pub(super) fn check(report: &mut Report) {
     let Some(room) = MEMORY.take() else {
         return report.check(false, "samples", "memory", 0);
     };
-    numbers.fill(&mut room.map, Numbers::half);
     for (case, numbers_of) in CASES.into_iter().enumerate() {
         let [side, channels, row, column, pixels, bits] = numbers_of;
         let mut offsets = [0; 2 * TAPS * 11];
@@ -46,6 +45,10 @@ pub(super) fn check(report: &mut Report) {
         numbers.fill(offsets, |n| n.half() >> n.below(12));
         // The whole map; a map that ends early.
         let whole = (side * (side + 1) + 1) * channels;
+        numbers.fill(&mut room.map, Numbers::half);
+        for pixel in room.map[..whole].chunks_mut(channels).step_by(side + 1) {
+            pixel.fill(0);
+        }
         for (variant, length) in [whole, whole / 2].into_iter().enumerate() {
             let sampling = Sampling {
                 map: &room.map[..length],

@@ -67,6 +67,9 @@ impl Frames {
     }
 }
 
+/// Per cent of a frame below which the table leaves a part out; the record has it.
+const LEAST_SHARE: f64 = 0.05;
+
 /// Millions with two decimals.
 pub fn millions(instructions: f64) -> String {
     format!("{:.2}", instructions / 1e6)
@@ -96,6 +99,9 @@ impl Figures {
         text += "\n| readout | part | M instructions | share, % |\n| --- | --- | --- | --- |\n";
         for (frames, name, each) in self.parts() {
             let share = 100.0 * each / frames.total();
+            if share < LEAST_SHARE {
+                continue;
+            }
             let readout = &frames.readout;
             let _ = writeln!(
                 text,
