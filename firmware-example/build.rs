@@ -14,7 +14,10 @@ fn main() {
         return;
     };
     let folder = var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    let folder = PathBuf::from(folder).join("boards").join(board);
-    println!("cargo::rerun-if-changed={}", folder.display());
-    println!("cargo::rustc-link-search={}", folder.display());
+    let boards = PathBuf::from(folder).join("boards");
+    println!("cargo::rerun-if-changed={}", boards.display());
+    // What all boards have in common, and the board.
+    for folder in [boards.join(board), boards] {
+        println!("cargo::rustc-link-search={}", folder.display());
+    }
 }

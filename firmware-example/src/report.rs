@@ -1,32 +1,21 @@
 //! Results of a self-test.
 
+use crate::hash::Hash;
 use crate::say;
 
-/// Findings, and a hash of all results: FNV-1a, 64 bits.
-#[derive(Debug)]
+/// Findings, and a hash of all results.
+#[derive(Debug, Default)]
 pub struct Report {
-    hash: u64,
+    hash: Hash,
     checks: u32,
     failures: u32,
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Self {
-            hash: 0xcbf2_9ce4_8422_2325,
-            checks: 0,
-            failures: 0,
-        }
-    }
 }
 
 impl Report {
     /// Results become part of the hash.
     pub fn record<T: Copy + Into<i32>>(&mut self, results: &[T]) {
         for &result in results {
-            for byte in result.into().to_le_bytes() {
-                self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
+            self.hash.take(&result.into().to_le_bytes());
         }
     }
 
@@ -42,7 +31,7 @@ impl Report {
     /// Prints the hash under `name`; whether all checks were good.
     pub fn finish(self, name: &str) -> bool {
         say!("checks {} failures {}", self.checks, self.failures);
-        say!("hash {name} {:016x}", self.hash);
+        say!("hash {name} {:016x}", self.hash.value());
         self.checks > 0 && self.failures == 0
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::firmware;
 use crate::shell::{cargo, command, output, root, watch, works};
 
 /// Times that ours and the peer alternate.
@@ -83,11 +84,14 @@ const BENCHES: [Bench; 8] = [
     },
 ];
 
+/// Instructions on boards, which no machine changes: only where named.
+const BOARDS: &str = "firmware";
+
 /// `cargo xtask bench [--peer] [NAME…]`: all benchmarks or those named.
 pub fn run(args: &[String]) -> Result<bool, String> {
     let peers = args.iter().any(|arg| arg == "--peer");
     let wanted: Vec<&String> = args.iter().filter(|arg| *arg != "--peer").collect();
-    let names = BENCHES.map(|bench| bench.name);
+    let names = [&BENCHES.map(|bench| bench.name)[..], &[BOARDS]].concat();
     if let Some(bad) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
         let names = names.join(", ");
         return Err(format!("bench: {bad}, expected --peer or some of {names}"));
@@ -103,6 +107,9 @@ pub fn run(args: &[String]) -> Result<bool, String> {
     let mut good = true;
     for (name, commands) in plan? {
         good &= record.keep(name, commands)?;
+    }
+    if wanted.iter().any(|name| *name == BOARDS) {
+        firmware::record(&record.date)?;
     }
     println!("records: {}", record.folder.display());
     Ok(good)

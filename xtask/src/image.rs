@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::shell::{cargo, command, output, root, run};
+use crate::compiler::{Compiler, linker};
+use crate::shell::{cargo, command, output, read, root, run, write};
 use crate::step::Outcome;
 
 /// Sources of the C interface, in the order of the header.
@@ -27,11 +28,8 @@ const PROBE_MANIFEST: &str = "[package]\nname = \"no-panic-probe\"\nedition = \"
     [profile.release]\npanic = \"abort\"\nlto = \"fat\"\ncodegen-units = 1\n";
 
 /// Whatever the functions of the header reach in the linked image, none of it panics.
-pub fn no_panic(target: &str) -> Result<Outcome, String> {
-    let probe = root().join("target/xtask/no-panic");
-    write(&probe.join("Cargo.toml"), PROBE_MANIFEST)?;
-    write(&probe.join("lib.rs"), PROBE)?;
-    let seen = panics(&library(&probe, target)?, &["dref_probe".to_owned()])?;
+pub fn no_panic(compiler: Compiler, target: &str) -> Result<Outcome, String> {
+    let (_, seen) = link_probe(compiler, target)?;
     if seen.is_empty() {
         return Ok(Outcome::failed("a function that panics went unseen"));
     }
@@ -39,8 +37,8 @@ pub fn no_panic(target: &str) -> Result<Outcome, String> {
     if functions.is_empty() {
         return Ok(Outcome::failed(format!("{HEADER}: no functions")));
     }
-    let library = library(&root().join("core/staticlib"), target)?;
-    let panics = panics(&library, &functions)?;
+    let library = library(compiler, &root().join("core/staticlib"), target)?;
+    let (_, panics) = link(&library, &functions)?;
     if panics.is_empty() {
         let count = functions.len();
         return Ok(Outcome::noted(vec![format!("{count} functions")]));
@@ -48,10 +46,20 @@ pub fn no_panic(target: &str) -> Result<Outcome, String> {
     Ok(Outcome::unless(panics))
 }
 
+/// An image with a function that panics, and how it does.
+pub fn link_probe(compiler: Compiler, target: &str) -> Result<(PathBuf, Vec<String>), String> {
+    let probe = root().join("target/xtask/no-panic");
+    write(&probe.join("Cargo.toml"), PROBE_MANIFEST)?;
+    write(&probe.join("lib.rs"), PROBE)?;
+    let library = library(compiler, &probe, target)?;
+    link(&library, &["dref_probe".to_owned()])
+}
+
 /// Builds the static library of the crate in `folder`.
-fn library(folder: &Path, target: &str) -> Result<PathBuf, String> {
+fn library(compiler: Compiler, folder: &Path, target: &str) -> Result<PathBuf, String> {
     let output = root().join("target/static");
-    let mut build = cargo(&["build", "--release", "--quiet", "--target", target]);
+    let args = ["build", "--release", "--quiet", "--target", target];
+    let mut build = compiler.cargo(&args, target)?;
     build.arg("--target-dir").arg(&output).current_dir(folder);
     run(build)?;
     let name = if folder.ends_with("staticlib") {
@@ -62,32 +70,20 @@ fn library(folder: &Path, target: &str) -> Result<PathBuf, String> {
     Ok(output.join(target).join("release").join(name))
 }
 
-/// Links `functions` out of `library` and tells how they reach a panic, one line each.
-fn panics(library: &Path, functions: &[String]) -> Result<Vec<String>, String> {
-    let mut link = command(
-        &linker()?,
-        &["-flavor", "gnu", "--gc-sections", "--entry=0"],
-    );
+/// Links `functions` out of `library`; the image, and how they reach a panic, one line each.
+fn link(library: &Path, functions: &[String]) -> Result<(PathBuf, Vec<String>), String> {
+    let linker = linker()?;
+    let args = ["-flavor", "gnu", "--gc-sections", "--entry=0"];
+    let mut link = command(&linker.to_string_lossy(), &args);
     for function in functions {
         link.arg(format!("--undefined={function}"));
     }
     for symbol in PANICS {
         link.arg(format!("--why-live={symbol}"));
     }
-    link.arg(library)
-        .arg("-o")
-        .arg(library.with_extension("elf"));
-    Ok(chains(&output(link)?))
-}
-
-/// The linker that comes with rustc.
-fn linker() -> Result<String, String> {
-    let sysroot = output(command("rustc", &["--print", "sysroot"]))?;
-    let version = output(command("rustc", &["-vV"]))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.ok_or("rustc -vV: names no host")?;
-    let folder = Path::new(sysroot.trim()).join("lib/rustlib").join(host);
-    Ok(folder.join("bin/rust-lld").to_string_lossy().into_owned())
+    let image = library.with_extension("elf");
+    link.arg(library).arg("-o").arg(&image);
+    Ok((image, chains(&output(link)?)))
 }
 
 /// Chains of callers out of what the linker says about live symbols.
@@ -142,18 +138,6 @@ fn generate() -> Result<String, String> {
     tool.args(SOURCES.map(|source| root().join(source)));
     tool.current_dir(root().join("xtask/header"));
     output(tool)
-}
-
-fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let fail = |error: std::io::Error| format!("{}: {error}", path.display());
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(fail)?;
-    }
-    std::fs::write(path, text).map_err(fail)
 }
 
 #[cfg(test)]

@@ -11,13 +11,17 @@
 //! | [`mod@test`] | suites, the core without std, the main job |
 //! | [`mod@bench`] | benchmarks and their dated records |
 //! | [`ablation`] | ways to train, compared in equal time |
-//! | [`setup`] | compiler targets and QEMU for the boards |
-//! | [`firmware`] | self-test and instructions on every board |
+//! | [`setup`] | compilers and QEMU for the boards |
+//! | [`compiler`] | who compiles for the boards: rustup's compiler or Debian's |
+//! | [`debian`] | packages of Debian |
+//! | [`firmware`] | bits, instructions, memory and accuracy on boards under QEMU |
 //! | [`shell`] | programs run in the repository |
 
 mod ablation;
 mod bench;
 mod check;
+mod compiler;
+mod debian;
 mod firmware;
 mod image;
 mod licences;
@@ -39,11 +43,14 @@ Usage: cargo xtask COMMAND
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
   bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/
   header                            writes the C header of the core
-  setup                             installs compiler targets and QEMU for the boards
-  firmware [--skip NAME]...         self-test and instructions on every board that QEMU imitates
+  setup [--compiler NAME]           installs compilers and QEMU for the boards
+  firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
+  golden                            writes the boards' golden frames
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
---skip takes the name of a step or of its group; --list prints both.";
+--skip takes the name of a step or of its group; --list prints both. --compiler, of test, setup and
+firmware, takes rustup or debian: who compiles for the boards. Without it Debian's compiler does where
+rustup has no target to give.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -61,11 +68,15 @@ fn main() -> ExitCode {
 fn dispatch(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         Some(("check", rest)) => run(check::STEPS.to_vec(), rest, false),
-        Some(("test", rest)) => run([check::STEPS, test::STEPS].concat(), rest, true),
+        Some(("test", rest)) => {
+            let steps = [check::STEPS, test::STEPS, firmware::STEPS];
+            run(steps.concat(), rest, true)
+        }
         Some(("bench", rest)) => bench::run(rest),
         Some(("header", _)) => image::write_header(),
         Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, true),
         Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, true),
+        Some(("golden", _)) => firmware::write_golden(),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");

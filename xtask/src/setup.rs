@@ -1,8 +1,10 @@
-//! What the boards need on this machine: compiler targets and QEMU.
+//! What the boards need on this machine: compilers and QEMU.
 
-use std::path::Path;
+use std::process::Command;
 
-use crate::shell::{command, output, run, works};
+use crate::compiler::Compiler;
+use crate::debian;
+use crate::shell::{command, works};
 use crate::step::{Options, Outcome, Step};
 
 /// Targets of the boards in `firmware-example/boards/`.
@@ -12,26 +14,55 @@ const TARGETS: [&str; 3] = [
     "riscv32imac-unknown-none-elf",
 ];
 
-/// Debian's and Ubuntu's packages and the programs they bring.
-const EMULATORS: [[&str; 2]; 2] = [
-    ["qemu-system-arm", "qemu-system-arm"],
-    ["qemu-system-misc", "qemu-system-riscv32"],
+/// A program of Debian's and Ubuntu's packages.
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    /// Whether from backports, where it is newer.
+    newest: bool,
+}
+
+const EMULATORS: [Tool; 2] = [
+    Tool {
+        program: "qemu-system-arm",
+        package: "qemu-system-arm",
+        newest: true,
+    },
+    Tool {
+        program: "qemu-system-riscv32",
+        package: "qemu-system-misc",
+        newest: true,
+    },
 ];
+
+/// The C compiler for the example in `firmware-example/c/`.
+pub const GCC: &str = "arm-none-eabi-gcc";
+const C_COMPILER: Tool = Tool {
+    program: GCC,
+    package: "gcc-arm-none-eabi",
+    newest: false,
+};
 
 /// The steps of `cargo xtask setup`.
 pub const STEPS: &[Step] = &[
     Step {
         name: "targets",
         group: "setup",
-        about: "compiler targets of the boards, by rustup",
+        about: "compiler targets of the boards, by rustup or of Debian's compiler",
         run: |options| all(&TARGETS, |target| require_target(target, options)),
+    },
+    Step {
+        name: "c-compiler",
+        group: "setup",
+        about: "C compiler for ARM, by apt-get",
+        run: |options| all(&[GCC], |_| require_gcc(options)),
     },
     Step {
         name: "qemu",
         group: "setup",
         about: "QEMU for ARM and RISC-V, by apt-get",
         run: |options| {
-            let programs = EMULATORS.map(|[_, program]| program);
+            let programs = EMULATORS.map(|tool| tool.program);
             all(&programs, |program| require_emulator(program, options))
         },
     },
@@ -42,70 +73,47 @@ fn all(names: &[&str], require: impl Fn(&str) -> Result<(), String>) -> Outcome 
     Outcome::unless(missing.collect())
 }
 
-/// The compiler has `target`, or gets it where that may be installed; how to get it, if not.
+/// A compiler has `target`, or gets it where that may be installed; how to get it, if not.
 pub fn require_target(target: &str, options: &Options) -> Result<(), String> {
-    let print = ["--print", "target-libdir", "--target", target];
-    let present = || {
-        let folder = output(command("rustc", &print));
-        folder.is_ok_and(|folder| Path::new(folder.trim()).is_dir())
-    };
-    let add = ["target", "add", target];
-    require(present, options, || command("rustup", &add), "rustup")
-        .map_err(|why| format!("no target {target}: rustup target add {target} ({why})"))
+    Compiler::require(target, options).map(drop)
 }
 
 /// The emulator `program` runs, or gets installed where that may be; how to get it, if not.
 pub fn require_emulator(program: &str, options: &Options) -> Result<(), String> {
-    let package = EMULATORS.iter().find(|[_, brings]| *brings == program);
-    let package = package.map_or(program, |[package, _]| package);
-    let present = || works(command(program, &["--version"]));
-    // Nothing that is there already may have to go.
-    let mut install = vec!["install", "--yes", "--no-remove", "--no-install-recommends"];
-    let suite = backports();
-    if let Some(suite) = &suite {
-        install.extend(["--target-release", suite]);
-    }
-    install.push(package);
-    let get = || {
-        // Lists that cannot be renewed may still do.
-        let _ = run(command("apt-get", &["update"]));
-        command("apt-get", &install)
-    };
-    require(present, options, get, "apt-get").map_err(|why| {
-        let install = install.join(" ");
-        format!("no {program}: as root, apt-get update && apt-get {install} ({why})")
-    })
+    let tool = EMULATORS.iter().find(|tool| tool.program == program);
+    let tool = tool.ok_or_else(|| format!("no package brings {program}"))?;
+    tool.require(options)
 }
 
-/// Tries `install` unless `present`.
-fn require(
-    present: impl Fn() -> bool,
-    options: &Options,
-    install: impl Fn() -> std::process::Command,
-    tool: &str,
-) -> Result<(), String> {
-    if present() {
-        return Ok(());
-    }
-    if !options.install {
-        return Err("not installed here".to_owned());
-    }
-    let result = run(install());
-    if present() {
-        return Ok(());
-    }
-    Err(result.err().unwrap_or(format!("{tool} did not bring it")))
+/// The C compiler runs, or gets installed where that may be; how to get it, if not.
+pub fn require_gcc(options: &Options) -> Result<(), String> {
+    C_COMPILER.require(options)
 }
 
-/// The suite of backports that apt-get knows, whose QEMU is newer.
-fn backports() -> Option<String> {
-    let policy = output(command("apt-cache", &["policy"])).ok()?;
-    let word = policy
-        .split([' ', ',', '\n', '/'])
-        .find(|word| word.ends_with("-backports"))?;
-    Some(
-        word.trim_start_matches("n=")
-            .trim_start_matches("a=")
-            .to_owned(),
-    )
+impl Tool {
+    fn require(&self, options: &Options) -> Result<(), String> {
+        if works(self.version()) {
+            return Ok(());
+        }
+        let result = if options.install {
+            debian::install(&[self.package], self.newest)
+        } else {
+            Err("not installed here".to_owned())
+        };
+        if works(self.version()) {
+            return Ok(());
+        }
+        let why = result
+            .err()
+            .unwrap_or("apt-get did not bring it".to_owned());
+        let install = debian::arguments(&[self.package], self.newest).join(" ");
+        let program = self.program;
+        Err(format!(
+            "no {program}: as root, apt-get update && apt-get {install} ({why})"
+        ))
+    }
+
+    fn version(&self) -> Command {
+        command(self.program, &["--version"])
+    }
 }

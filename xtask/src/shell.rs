@@ -72,6 +72,23 @@ pub fn tracked() -> Result<Vec<String>, String> {
     Ok(list.split('\0').filter(exists).map(str::to_owned).collect())
 }
 
+/// Text of a file of the repository.
+pub fn read(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))
+}
+
+/// Writes a file, and the folders to it; one that has this text already stays as it is.
+pub fn write(path: &Path, text: &str) -> Result<(), String> {
+    let fail = |error: std::io::Error| format!("{}: {error}", path.display());
+    if std::fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(fail)?;
+    }
+    std::fs::write(path, text).map_err(fail)
+}
+
 fn describe(command: &Command) -> String {
     let mut text = Path::new(command.get_program())
         .file_name()

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::compiler::Compiler;
+
 /// How a step ended.
 pub enum Outcome {
     /// As it should; notes are warnings.
@@ -87,6 +89,8 @@ pub struct Options {
     pub list: bool,
     /// Whether missing tools may be installed.
     pub install: bool,
+    /// Who compiles for the boards; whoever can, if nobody is named.
+    pub compiler: Option<Compiler>,
 }
 
 impl Options {
@@ -96,23 +100,24 @@ impl Options {
             skip: Vec::new(),
             list: false,
             install,
+            compiler: None,
         };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
-            let value = match arg.split_once('=') {
-                Some(("--skip", value)) => Some(value.to_owned()),
-                _ if arg == "--skip" => args.next().cloned(),
-                _ if arg == "--list" => {
-                    options.list = true;
-                    continue;
-                }
-                _ => return Err(format!("unknown option '{arg}', expected --skip or --list")),
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (arg.as_str(), None),
             };
-            let name = value.ok_or("--skip: expected the name of a step")?;
-            if !steps.iter().any(|s| s.name == name || s.group == name) {
-                return Err(format!("--skip: no step is called '{name}'; see --list"));
+            let mut value = || value.clone().or_else(|| args.next().cloned());
+            match name {
+                "--list" => options.list = true,
+                "--skip" => options.skip.push(step_named(steps, value())?),
+                "--compiler" => options.compiler = Some(compiler_named(value())?),
+                _ => {
+                    let expected = "--skip, --compiler or --list";
+                    return Err(format!("unknown option '{arg}', expected {expected}"));
+                }
             }
-            options.skip.push(name);
         }
         Ok(options)
     }
@@ -120,6 +125,19 @@ impl Options {
     fn skips(&self, step: &Step) -> bool {
         self.skip.iter().any(|s| s == step.name || s == step.group)
     }
+}
+
+fn step_named(steps: &[Step], name: Option<String>) -> Result<String, String> {
+    let name = name.ok_or("--skip: expected the name of a step")?;
+    if !steps.iter().any(|s| s.name == name || s.group == name) {
+        return Err(format!("--skip: no step is called '{name}'; see --list"));
+    }
+    Ok(name)
+}
+
+fn compiler_named(name: Option<String>) -> Result<Compiler, String> {
+    let compiler = name.as_deref().and_then(Compiler::named);
+    compiler.ok_or_else(|| "--compiler: expected rustup or debian".to_owned())
 }
 
 #[derive(Default)]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use crate::compiler::Compiler;
 use crate::image;
-use crate::shell::{cargo, command, output, root, run, watch, works};
+use crate::shell::{cargo, command, root, run, watch, works};
 use crate::step::{Options, Outcome, Step};
 
 /// A target without an operating system: nothing of std exists there.
@@ -86,21 +87,11 @@ fn no_std() -> Result<Outcome, String> {
     Ok(Outcome::passed())
 }
 
-/// Without a bare target, and none to be had, why a step is skipped.
-fn lacks_target(options: &Options) -> Option<Outcome> {
-    if !has_target() && options.install {
-        let added = run(command("rustup", &["target", "add", BARE_TARGET]));
-        if let Err(error) = added {
-            eprintln!("    {error}");
-        }
-    }
-    let reason =
-        format!("not checked on a bare target: none could be had; rustup target add {BARE_TARGET}");
-    (!has_target()).then_some(Outcome::Skipped(reason))
-}
-
 fn no_panic(options: &Options) -> Outcome {
-    lacks_target(options).unwrap_or_else(|| image::no_panic(BARE_TARGET).into())
+    match Compiler::require(BARE_TARGET, options) {
+        Ok(compiler) => image::no_panic(compiler, BARE_TARGET).into(),
+        Err(missing) => Outcome::Skipped(missing),
+    }
 }
 
 /// The tests of core, whose unsafe code is all that needs watching.
@@ -127,9 +118,10 @@ fn sanitizer() -> Result<Outcome, String> {
 }
 
 fn cortex_m(options: &Options) -> Outcome {
-    if let Some(outcome) = lacks_target(options) {
-        return outcome;
-    }
+    let compiler = match Compiler::require(BARE_TARGET, options) {
+        Ok(compiler) => compiler,
+        Err(missing) => return Outcome::Skipped(missing),
+    };
     let args = [
         "build",
         "--package",
@@ -137,13 +129,8 @@ fn cortex_m(options: &Options) -> Outcome {
         "--locked",
         "--target",
     ];
-    let args = [&args[..], &[BARE_TARGET]].concat();
-    run(cargo(&args)).map(|()| Outcome::passed()).into()
-}
-
-fn has_target() -> bool {
-    let args = ["--print", "target-libdir", "--target", BARE_TARGET];
-    output(command("rustc", &args)).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+    let build = compiler.cargo(&[&args[..], &[BARE_TARGET]].concat(), BARE_TARGET);
+    build.and_then(run).map(|()| Outcome::passed()).into()
 }
 
 fn suites() -> Result<Outcome, String> {

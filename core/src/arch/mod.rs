@@ -265,9 +265,11 @@ impl Kernels {
     /// stay below 2³¹.
     pub fn multiply(self, rows: &[i16], table: &[i16], sums: &mut [i32]) {
         match self.0 {
+            #[cfg(derefnet_dsp)]
+            Isa::Arm(set) => set.multiply(rows, table, sums),
             #[cfg(target_arch = "x86_64")]
             Isa::X86(set) => set.multiply(rows, table, sums),
-            _ => scalar::multiply(rows, table, sums),
+            Isa::Scalar => scalar::multiply(rows, table, sums),
         }
     }
 

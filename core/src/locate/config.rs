@@ -83,6 +83,10 @@ pub struct LocateConfig {
     pub coarse_evaluations: u32,
     /// Model evaluations of a descent at most; 1 or more.
     pub fine_evaluations: u32,
+    /// Model evaluations of a window at most, which bounds its time; 4 or more. A quarter is kept for
+    /// the descents after the noise was estimated anew. Where they are used up, starts that remain are
+    /// left out and descents stop where they are; a dozen more at most go to what was begun.
+    pub window_evaluations: u32,
     /// A descent ends when its next step is expected to gain less, in units of the log posterior:
     /// `ε` leaves positions `√(2ε)` standard deviations from the maximum.
     pub tolerance: f64,
@@ -102,6 +106,7 @@ impl LocateConfig {
         flux_margin: 8.0,
         coarse_evaluations: 5,
         fine_evaluations: 40,
+        window_evaluations: u32::MAX,
         tolerance: 1e-5,
         bending_length: 0.15,
     };
@@ -113,7 +118,7 @@ impl LocateConfig {
         self.prior.arrangement.validate()
     }
 
-    fn domains(&self) -> [Domain; 10] {
+    fn domains(&self) -> [Domain; 11] {
         let [fewest, most] = self.counts.map(|count| count as f64);
         let known = match self.noise {
             Noise::Known(sigma) => sigma,
@@ -151,6 +156,12 @@ impl LocateConfig {
             ),
             field("coarse evaluations", coarse, [1.0, 1e4], "1 to 10000"),
             field("fine evaluations", fine, [1.0, 1e4], "1 to 10000"),
+            field(
+                "window evaluations",
+                self.window_evaluations.into(),
+                [4.0, u32::MAX.into()],
+                "4 or more",
+            ),
             field("tolerance", self.tolerance, [0.0, f64::MAX], "0 or more"),
             field(
                 "bending length",

@@ -20,7 +20,8 @@
 //!
 //! Everything is `f64` in a fixed order of operations, erf and exp come from `libm` through a table:
 //! the same bits on every platform. No allocation: [`Workspace`] is the caller's. Every loop is
-//! bounded, by [`LocateConfig::fine_evaluations`] for descents.
+//! bounded, by [`LocateConfig::fine_evaluations`] for descents and by
+//! [`LocateConfig::window_evaluations`] for a window.
 //!
 //! # Examples
 //! ```

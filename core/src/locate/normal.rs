@@ -72,6 +72,10 @@ pub(super) fn fill_residual(
         let rows = residual.chunks_exact_mut(FRAME_SIDE);
         for (row, value) in rows.zip(&spot.rows.value) {
             let share = spot.intensity * value;
+            // Far from the source.
+            if share == 0.0 {
+                continue;
+            }
             for (residual, column) in row.iter_mut().zip(&spot.columns.value) {
                 *residual -= share * column;
             }
@@ -98,6 +102,10 @@ pub(super) fn add_gradient(
         let (mut gx, mut gy, mut gi) = (0.0, 0.0, 0.0);
         let rows = spot.rows.value.iter().zip(&spot.rows.slope);
         for (line, (value, slope)) in residual.chunks_exact(FRAME_SIDE).zip(rows) {
+            // Far from the source.
+            if *value == 0.0 && *slope == 0.0 {
+                continue;
+            }
             let seen = dot(line, &spot.columns.value);
             gx += slope * seen;
             gi += value * seen;
@@ -216,9 +224,10 @@ fn add_block(matrix: &mut Packed, layout: Layout, t: f64, [k, l]: [usize; 2], bl
     for (i, (by, weight)) in layout.columns(t).enumerate() {
         let line = block.get(by).unwrap_or(&[0.0; 3]);
         let used = if k == l { i + 1 } else { layout.stride() };
-        for (j, (other, factor)) in layout.columns(t).enumerate().take(used) {
-            let term = weight * factor * pick(line, other);
-            matrix.add(layout.first(k) + i, layout.first(l) + j, term);
+        let row = matrix.row_mut(layout.first(k) + i);
+        let row = row.get_mut(layout.first(l)..).unwrap_or_default();
+        for (element, (other, factor)) in row.iter_mut().zip(layout.columns(t)).take(used) {
+            *element += weight * factor * pick(line, other);
         }
     }
 }

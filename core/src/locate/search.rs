@@ -26,6 +26,8 @@ pub(super) struct Search<'a> {
     workspace: &'a mut Workspace,
     starts: u32,
     evaluations: u32,
+    /// Evaluations after which nothing new is begun.
+    allowed: u32,
 }
 
 impl<'a> Search<'a> {
@@ -41,6 +43,7 @@ impl<'a> Search<'a> {
             workspace,
             starts: 0,
             evaluations: 0,
+            allowed: config.window_evaluations - config.window_evaluations / 4,
         }
     }
 
@@ -62,7 +65,7 @@ impl<'a> Search<'a> {
         });
         self.note_nothing(problem);
         for (count, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
-            if (fewest..=most).contains(&count) {
+            if (fewest..=most).contains(&count) && !self.is_spent() {
                 self.try_count(problem, count, proposals);
             }
         }
@@ -111,15 +114,18 @@ impl<'a> Search<'a> {
             return None;
         }
         let mut kept = Ranked::new();
-        let coarse = self.effort(CROSS_EVALUATIONS);
         for cross in Formation::crosses(count) {
+            if self.is_spent() {
+                break;
+            }
+            let coarse = self.effort(CROSS_EVALUATIONS);
             let start = self.blob.cross(problem, count, cross);
             self.descend(problem, &start, coarse, &mut kept);
         }
         let bound = kept.least() + HOPELESS;
-        let fine = self.effort(self.config.fine_evaluations);
         let mut best: Option<(State, f64)> = None;
         for (_, start) in kept.below(bound) {
+            let fine = self.effort(self.config.fine_evaluations);
             let (state, evidence) = self.finish(problem, &start, fine);
             if best.is_none_or(|(_, most)| evidence > most) {
                 best = Some((state, evidence));
@@ -139,13 +145,16 @@ impl<'a> Search<'a> {
     /// Short descents from all shapes, then whole ones from where the best of them ended.
     fn try_shapes(&mut self, problem: &Problem, count: usize) {
         let mut kept = Ranked::new();
-        let coarse = self.effort(self.config.coarse_evaluations);
         for &shape in Shape::of(count) {
+            if self.is_spent() {
+                break;
+            }
+            let coarse = self.effort(self.config.coarse_evaluations);
             let start = self.blob.state(problem, count, shape);
             self.descend(problem, &start, coarse, &mut kept);
         }
-        let fine = self.effort(self.config.fine_evaluations);
         for (_, state) in kept.below(f64::INFINITY).take(SHAPES) {
+            let fine = self.effort(self.config.fine_evaluations);
             self.finish(problem, &state, fine);
         }
     }
@@ -179,8 +188,9 @@ impl<'a> Search<'a> {
         problem.variance = variance;
         let states = modes.states();
         modes.clear();
-        let effort = self.effort(self.config.fine_evaluations);
+        self.allowed = self.config.window_evaluations;
         for state in &states {
+            let effort = self.effort(self.config.fine_evaluations);
             self.finish(problem, state, effort);
         }
     }
@@ -210,11 +220,17 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// As many evaluations as are left, one at least.
     fn effort(&self, evaluations: u32) -> Effort {
+        let left = self.allowed.saturating_sub(self.evaluations);
         Effort {
-            evaluations,
+            evaluations: evaluations.min(left).max(1),
             tolerance: self.config.tolerance,
         }
+    }
+
+    const fn is_spent(&self) -> bool {
+        self.evaluations >= self.allowed
     }
 
     /// The proposals, with sources merged or added until there are `count`.

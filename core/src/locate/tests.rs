@@ -545,6 +545,10 @@ fn bad_configurations_are_refused() {
             ..base
         },
         LocateConfig {
+            window_evaluations: 3,
+            ..base
+        },
+        LocateConfig {
             tolerance: f64::NAN,
             ..base
         },
@@ -559,6 +563,29 @@ fn bad_configurations_are_refused() {
             matches!(Locator::new(config), Err(Error::Domain { .. })),
             "{config:?}"
         );
+    }
+}
+
+/// Evaluations stay within a few of the bound, and one that is not reached changes nothing.
+#[test]
+fn evaluations_of_a_window_are_bounded() {
+    let counts = rounded(window(&places(4), 0.0));
+    let locate = |window_evaluations| {
+        let config = LocateConfig {
+            window_evaluations,
+            ..LocateConfig::SEQ_CSIST
+        };
+        let locator = Locator::new(config).unwrap();
+        let found = locator.locate(&mut Workspace::new(), &counts, None, &[]);
+        found.unwrap()
+    };
+    let free = locate(u32::MAX);
+    assert_eq!(locate(2 * free.evaluations), free);
+    assert!(free.evaluations > 60, "{}", free.evaluations);
+    for bound in [16, 40] {
+        let found = locate(bound);
+        assert!(found.evaluations <= bound + 12, "{bound}: {found:?}");
+        assert!(!found.targets.is_empty());
     }
 }
 

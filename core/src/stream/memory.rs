@@ -43,10 +43,16 @@ enum Shared<R> {
     Fit(Workspace) = 1,
 }
 
-impl<R> Shared<R> {
-    fn run(&mut self, zero: impl FnOnce() -> R) -> Option<&mut R> {
+/// What has a value of zeros. A constant is written in its place; a new value would lie on the stack
+/// first.
+trait Zero {
+    const ZERO: Self;
+}
+
+impl<R: Zero> Shared<R> {
+    fn run(&mut self) -> Option<&mut R> {
         if let Self::Fit(_) = self {
-            *self = Self::Run(zero());
+            *self = const { Self::Run(R::ZERO) };
         }
         match self {
             Self::Run(run) => Some(run),
@@ -54,9 +60,16 @@ impl<R> Shared<R> {
         }
     }
 
+    /// Apart, so that the stack holds the new value only until it is in its place; as a constant it
+    /// would take flash.
+    #[inline(never)]
+    fn make_fit(&mut self) {
+        *self = Self::Fit(Workspace::new());
+    }
+
     fn fit(&mut self) -> Option<&mut Workspace> {
         if let Self::Run(_) = self {
-            *self = Self::Fit(Workspace::new());
+            self.make_fit();
         }
         match self {
             Self::Fit(workspace) => Some(workspace),
@@ -86,7 +99,7 @@ struct MapRun<const C: usize> {
     offsets: [i16; OFFSETS],
 }
 
-impl<const C: usize> MapRun<C> {
+impl<const C: usize> Zero for MapRun<C> {
     const ZERO: Self = Self {
         first: [[[0; C]; 9]; C],
         second: [[[0; C]; 9]; 24],
@@ -126,7 +139,7 @@ impl<const C: usize> Memory for MapMemory<C> {
 
     fn run(&mut self) -> Option<(Scratch<'_>, &mut [[i16; MAP_LEN]])> {
         let [a, b] = &mut self.planes;
-        let run = self.shared.run(|| MapRun::ZERO)?;
+        let run = self.shared.run()?;
         let scratch = Scratch {
             planes: [a.as_flattened_mut(), b.as_flattened_mut()],
             packed: [
@@ -163,7 +176,7 @@ struct HeadRun<const C: usize> {
     sums: [[i32; C]; FRAME_SIDE],
 }
 
-impl<const C: usize> HeadRun<C> {
+impl<const C: usize> Zero for HeadRun<C> {
     const ZERO: Self = Self {
         packed: [[[0; C]; 9]; C],
         sums: [[0; C]; FRAME_SIDE],
@@ -198,7 +211,7 @@ impl<const C: usize> Memory for HeadMemory<C> {
     const HEAD_CHANNELS: usize = C;
 
     fn run(&mut self) -> Option<(Scratch<'_>, &mut [[i16; MAP_LEN]])> {
-        let run = self.shared.run(|| HeadRun::ZERO)?;
+        let run = self.shared.run()?;
         let scratch = Scratch {
             planes: [self.x.as_flattened_mut(), &mut self.answer],
             packed: [run.packed.as_flattened_mut().as_flattened_mut(), &mut []],

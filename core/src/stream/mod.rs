@@ -43,7 +43,7 @@ use crate::locate::head::{Claim, MAX_TARGETS, read_steps};
 use crate::locate::{Locator, MAX_SOURCES, Proposal};
 use crate::net::{Frame, Lengths, Probe, Run};
 use crate::physics::{FRAME_LEN, MAP_LEN, WINDOW};
-use crate::weights::{LoadError, Model};
+use crate::weights::{LoadError, MapNetwork, Model};
 use history::History;
 
 /// A stream of frames.
@@ -171,7 +171,7 @@ impl<'a, M: Memory> Stream<'a, M> {
 
     /// Passes the last frame through the stages.
     fn unfold(&mut self, probe: &mut dyn Probe) -> Result<()> {
-        let Some(network) = &self.model.map else {
+        let Some(network) = map_network::<M>(&self.model) else {
             return Ok(());
         };
         let slot = self.history.newest();
@@ -224,7 +224,7 @@ impl<'a, M: Memory> Stream<'a, M> {
 
     /// Puts the map in the place of the oldest frame's stage output, which the next frame's takes.
     fn unmix(&mut self, probe: &mut dyn Probe) -> Result<()> {
-        let Some(network) = &self.model.map else {
+        let Some(network) = map_network::<M>(&self.model) else {
             return Ok(());
         };
         let order = self.history.order();
@@ -289,6 +289,15 @@ impl<'a, M: Memory> Stream<'a, M> {
             ..Answer::EMPTY
         })
     }
+}
+
+/// The network with the map, in memory that has room for it: programs without such memory have none of
+/// its code either.
+fn map_network<'a, 'm, M: Memory>(model: &'a Model<'m>) -> Option<&'a MapNetwork<'m>> {
+    if M::MAP_CHANNELS == 0 {
+        return None;
+    }
+    model.map.as_ref()
 }
 
 /// Bytes that a stream needs in all.

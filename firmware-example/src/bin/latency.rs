@@ -1,64 +1,164 @@
-//! Ticks of a 3×3 convolution of the network's size and of the kernels it is made of, for every set
-//! of kernels.
+//! Ticks of the network's layers and of the kernels they are made of, for every set of kernels.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use core::hint::black_box;
 
 use derefnet_core::arch::{Finish, Kernels, Product, ProductShape, Sampling, Scaling};
 use derefnet_core::fixed::Requant;
+use derefnet_core::locate::{LocateConfig, Locator, Workspace};
+use derefnet_firmware::board::{Room, ticks};
 use derefnet_firmware::latency::measure;
 use derefnet_firmware::numbers::Numbers;
+use derefnet_firmware::say;
+use derefnet_firmware::windows::window;
 
 derefnet_firmware::program!(run);
 
 const SIDE: usize = 33;
 const CHANNELS: usize = 32;
 const MAP: usize = (SIDE * (SIDE + 1) + 1) * CHANNELS;
-const PIXELS: usize = 11;
-const SAMPLES: usize = PIXELS * 9 * CHANNELS;
+const SAMPLED: usize = 11;
+const SAMPLES: usize = SAMPLED * 9 * CHANNELS;
+const MOST_OUTPUTS: usize = 64;
+const WINDOWS: usize = 18;
 const ROW: usize = SIDE * CHANNELS;
 
-/// 32 channels to 32, and one channel to 32.
-const CONV2D: ProductShape = ProductShape {
-    outputs: CHANNELS,
-    segments: 3,
-    run: 3 * CHANNELS,
-};
-const FIRST: ProductShape = ProductShape { run: 3, ..CONV2D };
-const LAST: ProductShape = ProductShape {
-    outputs: 1,
-    ..CONV2D
-};
+/// A layer on a square map.
+struct Layer {
+    name: &'static str,
+    side: usize,
+    shape: ProductShape,
+    /// Numbers from one pixel's inputs to the next one's.
+    stride: usize,
+    /// Outputs whose weights are packed at once.
+    group: usize,
+    finish: Finish,
+}
 
-/// All that the kernels read and write: about 130 KB.
+impl Layer {
+    /// A 3×3 convolution on the map of 33×33 cells.
+    const fn map(name: &'static str, inputs: usize, outputs: usize) -> Self {
+        Self {
+            name,
+            side: SIDE,
+            shape: ProductShape {
+                outputs,
+                segments: 3,
+                run: 3 * inputs,
+            },
+            stride: inputs,
+            group: outputs,
+            finish: Finish::Relu,
+        }
+    }
+
+    /// A 3×3 convolution of the offset head, 11×11 pixels, eight outputs at a time.
+    const fn head(name: &'static str, inputs: usize, outputs: usize, finish: Finish) -> Self {
+        Self {
+            side: 11,
+            group: 8,
+            finish,
+            ..Self::map(name, inputs, outputs)
+        }
+    }
+
+    /// One run of `run` numbers a pixel of the map.
+    const fn pixelwise(name: &'static str, run: usize, outputs: usize) -> Self {
+        Self {
+            shape: ProductShape {
+                outputs,
+                segments: 1,
+                run,
+            },
+            stride: run,
+            finish: Finish::Plain,
+            ..Self::map(name, 0, outputs)
+        }
+    }
+}
+
+const LAYERS: [Layer; 13] = [
+    Layer::map("conv2d_32_32", 32, 32),
+    Layer::map("conv2d_1_32", 1, 32),
+    Layer::map("conv2d_32_1", 32, 1),
+    Layer::map("conv2d_16_16", 16, 16),
+    Layer::map("conv2d_16_18", 16, 18),
+    Layer::map("conv2d_16_1", 16, 1),
+    Layer::map("conv2d_5_16", 5, 16),
+    Layer::map("conv2d_1_16", 1, 16),
+    Layer::pixelwise("half_16_8", 16, 8),
+    Layer::pixelwise("deform_products_16_16", 144, 16),
+    Layer::head("head_5_32", 5, 32, Finish::Relu),
+    Layer::head("head_32_32", 32, 32, Finish::Add),
+    Layer::head("head_32_63", 32, 63, Finish::Plain),
+];
+const MOST_WEIGHTS: usize = 63 * 288;
+const MOST_PACKED: usize = 32 * 288;
+
+/// All that the kernels read and write: about 140 KB.
 struct Memory {
     map: [i16; MAP],
-    out: [i16; ROW],
-    weights: [u8; CONV2D.weights_len()],
-    packed: [i16; CONV2D.packed_len()],
+    out: [i16; SIDE * MOST_OUTPUTS],
+    weights: [u8; MOST_WEIGHTS],
+    packed: [i16; MOST_PACKED],
     sums: [i32; ROW],
     samples: [i16; SAMPLES],
-    offsets: [i16; PIXELS * 18],
+    offsets: [i16; SAMPLED * 18],
     scaling: Scaling,
 }
 
+static MEMORY: Room<Memory> = Room::new(Memory {
+    map: [0; MAP],
+    out: [0; SIDE * MOST_OUTPUTS],
+    weights: [0; MOST_WEIGHTS],
+    packed: [0; MOST_PACKED],
+    sums: [0; ROW],
+    samples: [0; SAMPLES],
+    offsets: [0; SAMPLED * 18],
+    scaling: Scaling::ZERO,
+});
+
 fn run() -> bool {
-    let mut memory = Memory {
-        map: [0; MAP],
-        out: [0; ROW],
-        weights: [0; CONV2D.weights_len()],
-        packed: [0; CONV2D.packed_len()],
-        sums: [0; ROW],
-        samples: [0; SAMPLES],
-        offsets: [0; PIXELS * 18],
-        scaling: Scaling::ZERO,
+    let Some(memory) = MEMORY.take() else {
+        return false;
     };
     memory.fill();
     for kernels in Kernels::available() {
-        memory.convolutions(kernels);
+        for layer in &LAYERS {
+            memory.layer(kernels, layer);
+        }
         memory.parts(kernels);
+        memory.samples(kernels);
+        memory.products_of_tables(kernels);
     }
+    locate();
     true
+}
+
+/// The fit of windows with 2 to 4 targets, without noise and with noise of 2 and 5 counts: the
+/// fastest, the median and the slowest of them.
+fn locate() {
+    let Ok(locator) = Locator::new(LocateConfig::SEQ_CSIST) else {
+        return;
+    };
+    let (mut workspace, mut numbers) = (Workspace::new(), Numbers::new(0x5eed_0006));
+    let mut taken = [0; WINDOWS];
+    for (index, taken) in taken.iter_mut().enumerate() {
+        let noise = [0.0, 2.0, 5.0][index / 3 % 3];
+        let window = window(&mut numbers, 2 + index % 3, noise);
+        let before = ticks();
+        let found = locator.locate(&mut workspace, &window, None, &[]);
+        *taken = ticks() - before;
+        black_box(found.is_ok());
+    }
+    taken.sort_unstable();
+    for (name, ticks) in [
+        ("locate_fastest", taken[0]),
+        ("locate_median", taken[WINDOWS / 2]),
+        ("locate_slowest", taken[WINDOWS - 1]),
+    ] {
+        say!("ticks {name} f64 {ticks} 1");
+    }
 }
 
 impl Memory {
@@ -68,53 +168,60 @@ impl Memory {
         numbers.fill(&mut self.weights, Numbers::byte);
         numbers.fill(&mut self.offsets, |n| n.half() >> 5);
         let factor = Requant::nearest(0.003).unwrap_or(Requant::ZERO);
-        (0..CHANNELS).for_each(|output| self.scaling.set(output, 77, factor));
+        (0..MOST_OUTPUTS).for_each(|output| self.scaling.set(output, 77, factor));
     }
 
-    /// Whole layers on the map of 33×33 pixels: packing, products and requantisation.
-    fn convolutions(&mut self, kernels: Kernels) {
-        let set = kernels.name();
-        for (name, shape, channels) in [
-            ("conv2d_32_32", CONV2D, CHANNELS),
-            ("conv2d_1_32", FIRST, 1),
-            ("conv2d_32_1", LAST, CHANNELS),
-        ] {
-            let units = SIDE * SIDE * shape.weights_len();
-            measure(name, set, units, || {
-                kernels.pack(
-                    shape,
-                    &self.weights[..shape.weights_len()],
-                    &mut self.packed,
-                );
-                (0..SIDE).for_each(|row| self.row(kernels, shape, row, channels));
-            });
-            black_box(&self.out);
+    /// A whole layer: packing, products and requantisation; the units are multiply-adds.
+    fn layer(&mut self, kernels: Kernels, layer: &Layer) {
+        let units = layer.side * layer.side * layer.shape.weights_len();
+        measure(layer.name, kernels.name(), units, || {
+            for first in (0..layer.shape.outputs).step_by(layer.group) {
+                let shape = ProductShape {
+                    outputs: layer.group.min(layer.shape.outputs - first),
+                    ..layer.shape
+                };
+                let weights = &self.weights[first * shape.segments * shape.run..];
+                let weights = &weights[..shape.weights_len()];
+                kernels.pack(shape, weights, &mut self.packed);
+                (0..layer.side).for_each(|row| self.row(kernels, layer, (shape, first), row));
+            }
+        });
+        black_box(&self.out);
+    }
+
+    fn row(
+        &mut self,
+        kernels: Kernels,
+        layer: &Layer,
+        (shape, first): (ProductShape, usize),
+        row: usize,
+    ) {
+        let runs = [0, 1, 2].map(|tap| {
+            let row = (row + tap).checked_sub(1).filter(|&row| row < layer.side)?;
+            let row = if shape.segments == 1 { 0 } else { row };
+            self.map.get(row * (layer.side + 1) * layer.stride..)
+        });
+        // Sampled pixels are fewer at once than a row has.
+        let at_once = (MAP / 8 / layer.stride).min(layer.side);
+        for from in (0..layer.side).step_by(at_once) {
+            let product = Product {
+                shape,
+                packed: &self.packed,
+                runs,
+                stride: layer.stride,
+                pixels: at_once.min(layer.side - from),
+            };
+            let out = (&mut self.out[first..], layer.shape.outputs);
+            kernels.row(&product, &mut self.sums, &self.scaling, layer.finish, out);
         }
     }
 
-    fn row(&mut self, kernels: Kernels, shape: ProductShape, row: usize, channels: usize) {
-        let runs = [0, 1, 2].map(|tap| {
-            let row = (row + tap).checked_sub(1).filter(|&row| row < SIDE)?;
-            self.map.get(row * (SIDE + 1) * channels..)
-        });
-        let product = Product {
-            shape,
-            packed: &self.packed,
-            runs,
-            stride: channels,
-            pixels: SIDE,
-        };
-        let sums = &mut self.sums[..product.sums_len()];
-        kernels.accumulate(&product, sums);
-        let out = (&mut self.out[..], shape.outputs);
-        kernels.requantise(sums, shape.outputs, &self.scaling, Finish::Relu, out);
-    }
-
-    /// The kernels one by one.
+    /// Packing and requantisation.
     fn parts(&mut self, kernels: Kernels) {
-        let set = kernels.name();
-        measure("pack", set, self.weights.len(), || {
-            kernels.pack(CONV2D, &self.weights, &mut self.packed);
+        let (set, shape) = (kernels.name(), LAYERS[0].shape);
+        let weights = &self.weights[..shape.weights_len()];
+        measure("pack", set, weights.len(), || {
+            kernels.pack(shape, weights, &mut self.packed);
         });
         let finishes = [
             ("requantise", Finish::Plain),
@@ -128,18 +235,41 @@ impl Memory {
                 kernels.requantise(&self.sums, CHANNELS, &self.scaling, finish, out);
             });
         }
-        let sampling = Sampling {
-            map: &self.map,
-            side: SIDE,
-            channels: CHANNELS,
-            row: 16,
-            column: 0,
-            offsets: &self.offsets,
-            bits: 9,
-        };
-        measure("sample", set, SAMPLES, || {
-            kernels.sample(&sampling, &mut self.samples);
-        });
-        black_box((&self.out, &self.samples));
+        black_box(&self.out);
+    }
+
+    /// Bilinear samples for 11 pixels.
+    fn samples(&mut self, kernels: Kernels) {
+        for (name, channels) in [("sample_32", 32), ("sample_16", 16)] {
+            let sampling = Sampling {
+                map: &self.map,
+                side: SIDE,
+                channels,
+                row: 16,
+                column: 0,
+                offsets: &self.offsets,
+                bits: 9,
+            };
+            let samples = &mut self.samples[..SAMPLED * 9 * channels];
+            measure(name, kernels.name(), samples.len(), || {
+                kernels.sample(&sampling, samples);
+            });
+        }
+        black_box(&self.samples);
+    }
+
+    /// The data step's products, one row times a table, without zeros and with a row of few numbers;
+    /// the units are the sums.
+    fn products_of_tables(&mut self, kernels: Kernels) {
+        let mut row = [0; SIDE];
+        for (name, nonzero) in [("multiply", SIDE), ("multiply_sparse", 5)] {
+            row[..nonzero].fill(77);
+            row[nonzero..].fill(0);
+            let table = &self.map[..SIDE * SIDE];
+            measure(name, kernels.name(), SIDE, || {
+                kernels.multiply(&row, table, &mut self.sums[..SIDE]);
+            });
+        }
+        black_box(&self.sums);
     }
 }

@@ -3,6 +3,7 @@
 mod products;
 mod requantise;
 mod samples;
+mod tables;
 
 use derefnet_core::arch::Kernels;
 
@@ -17,6 +18,7 @@ pub fn check(report: &mut Report) {
     products::check(report);
     requantise::check(report);
     samples::check(report);
+    tables::check(report);
 }
 
 /// The sets to compare with the scalar one; it itself stands in for them where there are none.

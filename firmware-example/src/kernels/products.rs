@@ -3,6 +3,7 @@
 use derefnet_core::arch::{Kernels, MAX_PIXELS, Product, ProductShape};
 
 use super::others;
+use crate::board::Room;
 use crate::numbers::Numbers;
 use crate::report::Report;
 
@@ -30,8 +31,7 @@ const MOST_WEIGHTS: usize = 32 * 288;
 const MOST_INPUTS: usize = 3 * 34 * 32;
 const MOST_SUMS: usize = MAX_PIXELS * 32;
 
-struct Room {
-    numbers: Numbers,
+struct Memory {
     weights: [u8; MOST_WEIGHTS],
     packed: [i16; MOST_WEIGHTS + 1],
     inputs: [i16; MOST_INPUTS + 1],
@@ -39,22 +39,26 @@ struct Room {
     sums: [i32; MOST_SUMS],
 }
 
+static MEMORY: Room<Memory> = Room::new(Memory {
+    weights: [0; MOST_WEIGHTS],
+    packed: [0; MOST_WEIGHTS + 1],
+    inputs: [0; MOST_INPUTS + 1],
+    expected: [0; MOST_SUMS],
+    sums: [0; MOST_SUMS],
+});
+
 pub(super) fn check(report: &mut Report) {
-    let mut room = Room {
-        numbers: Numbers::new(0x5eed_0001),
-        weights: [0; MOST_WEIGHTS],
-        packed: [0; MOST_WEIGHTS + 1],
-        inputs: [0; MOST_INPUTS + 1],
-        expected: [0; MOST_SUMS],
-        sums: [0; MOST_SUMS],
+    let Some(room) = MEMORY.take() else {
+        return report.check(false, "products", "memory", 0);
     };
+    let mut numbers = Numbers::new(0x5eed_0001);
     for (case, &[outputs, segments, run, stride, pixels]) in CASES.iter().enumerate() {
         let shape = ProductShape {
             outputs,
             segments,
             run,
         };
-        room.check(report, case, shape, (stride, pixels));
+        room.check(report, &mut numbers, case, shape, (stride, pixels));
     }
     for run in 1..=40 {
         let shape = ProductShape {
@@ -62,20 +66,21 @@ pub(super) fn check(report: &mut Report) {
             segments: 1,
             run,
         };
-        room.check(report, 100 + run, shape, (run % 3 + 1, 3));
+        room.check(report, &mut numbers, 100 + run, shape, (run % 3 + 1, 3));
     }
 }
 
-impl Room {
+impl Memory {
     fn check(
         &mut self,
         report: &mut Report,
+        numbers: &mut Numbers,
         case: usize,
         shape: ProductShape,
         (stride, pixels): (usize, usize),
     ) {
-        self.numbers.fill(&mut self.weights, Numbers::byte);
-        self.numbers.fill(&mut self.inputs, Numbers::half);
+        numbers.fill(&mut self.weights, Numbers::byte);
+        numbers.fill(&mut self.inputs, Numbers::half);
         let needed = (pixels - 1) * stride + shape.padded_run();
         // On and off words, whole and short, all runs and one too few.
         for variant in 0..8 {

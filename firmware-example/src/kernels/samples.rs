@@ -3,6 +3,7 @@
 use derefnet_core::arch::{Kernels, Sampling};
 
 use super::others;
+use crate::board::Room;
 use crate::numbers::Numbers;
 use crate::report::Report;
 
@@ -20,20 +21,23 @@ const MOST_NUMBERS: usize = (33 * 34 + 1) * 8;
 const MOST_SAMPLES: usize = 5 * 9 * 32;
 const TAPS: usize = 9;
 
-struct Room {
+struct Memory {
     map: [i16; MOST_NUMBERS],
     expected: [i16; MOST_SAMPLES + 1],
     samples: [i16; MOST_SAMPLES + 1],
 }
 
+static MEMORY: Room<Memory> = Room::new(Memory {
+    map: [0; MOST_NUMBERS],
+    expected: [0; MOST_SAMPLES + 1],
+    samples: [0; MOST_SAMPLES + 1],
+});
+
 pub(super) fn check(report: &mut Report) {
     let mut numbers = Numbers::new(0x5eed_0003);
-    let mut room = Room {
-        map: [0; MOST_NUMBERS],
-        expected: [0; MOST_SAMPLES + 1],
-        samples: [0; MOST_SAMPLES + 1],
+    let Some(room) = MEMORY.take() else {
+        return report.check(false, "samples", "memory", 0);
     };
-    numbers.fill(&mut room.map, Numbers::half);
     for (case, numbers_of) in CASES.into_iter().enumerate() {
         let [side, channels, row, column, pixels, bits] = numbers_of;
         let mut offsets = [0; 2 * TAPS * 11];
@@ -41,6 +45,10 @@ pub(super) fn check(report: &mut Report) {
         numbers.fill(offsets, |n| n.half() >> n.below(12));
         // The whole map; a map that ends early.
         let whole = (side * (side + 1) + 1) * channels;
+        numbers.fill(&mut room.map, Numbers::half);
+        for pixel in room.map[..whole].chunks_mut(channels).step_by(side + 1) {
+            pixel.fill(0);
+        }
         for (variant, length) in [whole, whole / 2].into_iter().enumerate() {
             let sampling = Sampling {
                 map: &room.map[..length],

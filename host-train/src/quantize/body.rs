@@ -23,6 +23,16 @@ impl Body {
         self.0.resize(self.0.len().next_multiple_of(4), 0);
     }
 
+    /// Length so far, bytes.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Leaves out the first `bytes`, whole parts.
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.0.drain(..bytes.min(self.0.len()));
+    }
+
     pub(super) fn table(&mut self, values: &[i16]) {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.part(&bytes);

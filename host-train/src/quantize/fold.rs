@@ -63,11 +63,13 @@ pub fn fold<'p>(
         unit,
     };
     let map = Some(fold.map()?);
+    let map_len = fold.body.len();
     let head = network.config.head.as_ref();
     let head = head.map(|head| fold.head(head)).transpose()?;
     Ok(Folded {
         header: header(input_bits, (map, head), provenance, data),
         body: fold.body,
+        map_len,
         steps: fold.steps,
     })
 }

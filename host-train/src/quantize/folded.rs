@@ -29,7 +29,7 @@ impl Steps {
             .extend(tensors.into_iter().map(|tensor| (tensor, step)));
     }
 
-    /// Of the value at `index` of a tensor; `None` if the network has no such tensor.
+    /// Of the value at `index` of a tensor; `None` if the network in integers has no such tensor.
     pub fn of(&self, tensor: Tensor, index: usize) -> Option<f64> {
         match tensor {
             Tensor::HeadAnswer => self.head.get(index % self.head.len()).copied(),
@@ -43,11 +43,30 @@ impl Steps {
 pub struct Folded<'p> {
     pub(super) header: Header<'p>,
     pub(super) body: Body,
+    /// Bytes of the body that belong to the network with the map.
+    pub(super) map_len: usize,
     /// Scales of its tensors.
     pub steps: Steps,
 }
 
 impl Folded<'_> {
+    /// Leaves out the network with the map: what remains answers with the offset head alone.
+    ///
+    /// # Errors
+    /// If there is no head.
+    pub fn only_head(mut self) -> Result<Self> {
+        if self.header.head.is_none() {
+            return Err(Error::usage("this model has no offset head"));
+        }
+        self.header.map = None;
+        self.body.skip(self.map_len);
+        self.map_len = 0;
+        self.steps
+            .tensors
+            .retain(|tensor, _| matches!(tensor, Tensor::HeadInput | Tensor::HeadBlock(..)));
+        Ok(self)
+    }
+
     /// The model file, which says what quantisation costs if `accuracy` does. It was read back once:
     /// its sums cannot overflow.
     ///

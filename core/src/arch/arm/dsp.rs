@@ -1,59 +1,133 @@
 //! SMLAD: two products of 16-bit halves an instruction, added to a 32-bit sum.
 //!
-//! Packed weights of a segment: `(pair of outputs, pair of inputs, output of the pair, input of the
-//! pair)`, so one LDM fetches what two outputs need for four inputs.
+//! Packed weights: `(pair of outputs, run, pair of inputs, output of the pair, input of the pair)`, so
+//! one LDM fetches what two outputs need for four inputs.
 
 #![allow(unsafe_code)]
 
 use core::arch::asm;
 
-use super::super::scalar::{self, Corners, TAPS};
-use super::super::{Finish, MAX_OUTPUTS, Sampling, Scaling};
-use super::rescale::{self, Factor};
 use super::tile::{Routines, Tile};
-use crate::fixed::{SHARE_BITS, WHOLE};
 
-pub(super) const ROUTINES: Routines = Routines { pack, place, add };
+pub(super) const ROUTINES: Routines = Routines {
+    pack,
+    place,
+    add_outputs,
+    add_single,
+};
 
-fn pack(rows: [&[u8]; 2], slots: &mut [i16]) {
-    let words = slots.as_chunks_mut::<4>().0;
-    let widen = |byte: u8| i16::from(byte as i8);
+fn pack(rows: [&[u8]; 2], segment: usize, run: usize, slots: &mut [i16]) {
+    let slots = slots.get_mut(2 * segment * run..).unwrap_or_default();
+    let fours = rows[0].len().min(rows[1].len()).min(slots.len() / 2) / 4;
+    if fours > 0 {
+        // SAFETY: the rows hold so many times four bytes, the slots two times that.
+        unsafe { pack_fours(rows, fours, slots) };
+    }
+    // What is left; a pair may lack its second output.
     for (output, row) in rows.iter().enumerate() {
-        let (pairs, last) = row.as_chunks::<2>();
-        let mut slots = words.iter_mut().map(|[a, b, c, d]| match output {
-            0 => (a, b),
-            _ => (c, d),
-        });
-        for (&[u, v], (a, b)) in pairs.iter().zip(&mut slots) {
-            (*a, *b) = (widen(u), widen(v));
-        }
-        if let ([u], Some((a, _))) = (last, slots.next()) {
-            *a = widen(*u);
+        for (k, &byte) in row.iter().enumerate().skip(4 * fours) {
+            if let Some(slot) = slots.get_mut(place(output, k, run)) {
+                *slot = i16::from(byte as i8);
+            }
         }
     }
 }
 
-fn place(output: usize, k: usize, _run: usize) -> usize {
+/// Four weights of both outputs at a time.
+///
+/// # Safety
+/// `fours` is above 0; rows hold four times as many weights, slots eight times.
+unsafe fn pack_fours([first, second]: [&[u8]; 2], fours: usize, slots: &mut [i16]) {
+    macro_rules! four {
+        ($from:literal) => {
+            concat!(
+                "ldr {w}, [",
+                $from,
+                "], #4\n",
+                "sxtb16 {even}, {w}\n",
+                "sxtb16 {odd}, {w}, ror #8\n",
+                "pkhbt {w}, {even}, {odd}, lsl #16\n",
+                "pkhtb {odd}, {odd}, {even}, asr #16\n",
+                "str {odd}, [{slots}, #8]\n",
+                "str {w}, [{slots}], #4",
+            )
+        };
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        asm!(
+            "2:",
+            four!("{a}"),
+            four!("{b}"),
+            "add {slots}, {slots}, #8",
+            "subs {n}, {n}, #1",
+            "bne 2b",
+            a = inout(reg) first.as_ptr() => _,
+            b = inout(reg) second.as_ptr() => _,
+            slots = inout(reg) slots.as_mut_ptr() => _,
+            n = inout(reg) fours => _,
+            w = out(reg) _,
+            even = out(reg) _,
+            odd = out(reg) _,
+            options(nostack),
+        );
+    }
+}
+
+fn place(output: usize, k: usize, _row: usize) -> usize {
     k / 2 * 4 + output * 2 + k % 2
 }
 
-fn add(tile: &mut Tile) {
-    let routine = match (tile.is_single(), tile.is_aligned()) {
+fn add_outputs(tile: &mut Tile) {
+    let routine = match (tile.is_lone, tile.is_aligned) {
         (false, true) => add_pixels,
         (false, false) => add_pixels_unaligned,
         (true, true) => add_pixel,
         (true, false) => add_pixel_unaligned,
     };
-    // SAFETY: Tile::new saw that all that the loops read and write lies inside its slices; the
+    // SAFETY: Tile::first saw that all that the loops read and write lies inside its slices; the
     // aligned ones get addresses on words.
     unsafe { routine(tile) }
+}
+
+fn add_single(tile: &mut Tile) {
+    let routine = if tile.is_aligned {
+        add_output
+    } else {
+        add_output_unaligned
+    };
+    // SAFETY: as in `add_outputs`.
+    unsafe { routine(tile) }
+}
+
+/// All inputs of a run, sixteen at a time, from r7 and r8 on; `$four` holds the steps of four
+/// inputs, `$two` those of two. lr is the number of pairs less 8, and the flags are those of the
+/// subtraction; goes to 7 backwards when done.
+macro_rules! run {
+    ($four:expr, $two:expr) => {
+        concat!(
+            "blo 5f\n4:\n",
+            $four,
+            "\n",
+            $four,
+            "\n",
+            $four,
+            "\n",
+            $four,
+            "\nsubs lr, lr, #8\nbhs 4b\ncmn lr, #8\nbeq 7b\n5:\nadds lr, lr, #6\nbmi 6f\n8:\n",
+            $four,
+            "\nsubs lr, lr, #2\nbpl 8b\n6:\ncmn lr, #1\nbne 7b\n",
+            $two,
+            "\nb 7b",
+        )
+    };
 }
 
 /// An inner loop over [`Tile`]; `$four` holds the steps of four inputs, `$two` those of two.
 ///
 /// r0-r3 weights, r4 their address, r5 and r6 inputs, r7 and r8 their addresses, r9 and r10 sums of
 /// the first pixel, r11 and r12 of the second, lr pairs of inputs yet to come. The stack holds the
-/// address of the tile and the end of the first pixel's sums.
+/// addresses of the tile and of its next run, and the pairs of a run.
 macro_rules! inner_loop {
     ($name:ident, $four:expr, $two:expr) => {
         /// # Safety
@@ -64,57 +138,86 @@ macro_rules! inner_loop {
             unsafe {
                 asm!(
                     "push {{r4-r11}}",
-                    "ldr r4, [r0, #8]",
-                    "ldr r1, [r0, #12]",
-                    "ldr r2, [r0, #24]",
-                    "add r1, r1, r2, lsl #2",
-                    "push {{r0, r1}}",
+                    "ldr r4, [r0]",
+                    "ldr r2, [r0, #16]",
+                    "lsr r2, r2, #1",
+                    "push {{r0-r2, r3}}",
                     // Two outputs.
                     "2:",
-                    "ldr r0, [sp]",
-                    "ldrd r7, r8, [r0]",
-                    "ldrd r5, r6, [r0, #12]",
-                    "ldr lr, [r0, #20]",
-                    "ldrd r9, r10, [r5]",
-                    "ldrd r11, r12, [r6]",
-                    "lsrs lr, lr, #1",
-                    "subs lr, lr, #8",
-                    "blo 4f",
-                    "3:",
-                    $four,
-                    $four,
-                    $four,
-                    $four,
-                    "subs lr, lr, #8",
-                    "bhs 3b",
-                    // lr is the number of pairs left, less 8.
-                    "4:",
-                    "adds lr, lr, #6",
-                    "bmi 6f",
-                    "5:",
-                    $four,
-                    "subs lr, lr, #2",
-                    "bpl 5b",
-                    "6:",
-                    "cmn lr, #1",
-                    "bne 7f",
-                    $two,
+                    "add r1, r0, #24",
+                    "mov r9, #0",
+                    "mov r10, #0",
+                    "mov r11, #0",
+                    "mov r12, #0",
+                    "b 3f",
                     "7:",
-                    "ldrd r0, r1, [sp]",
-                    "ldrd r5, r6, [r0, #12]",
+                    "ldr r1, [sp, #4]",
+                    "3:",
+                    "ldm r1!, {{r7, r8, lr}}",
+                    "add r4, r4, lr, lsl #1",
+                    "cmp r7, #0",
+                    "beq 9f",
+                    "str r1, [sp, #4]",
+                    "ldr lr, [sp, #8]",
+                    "subs lr, lr, #8",
+                    run!($four, $two),
+                    "9:",
+                    "ldr r0, [sp]",
+                    "ldrd r5, r6, [r0, #4]",
                     // The first pixel last: a lone one is also the second, whose sums are stale.
                     "strd r11, r12, [r6], #8",
                     "strd r9, r10, [r5], #8",
-                    "strd r5, r6, [r0, #12]",
-                    "cmp r5, r1",
+                    "strd r5, r6, [r0, #4]",
+                    "ldr r7, [r0, #12]",
+                    "cmp r5, r7",
                     "bne 2b",
-                    "add sp, sp, #8",
+                    "add sp, sp, #16",
                     "pop {{r4-r11}}",
                     inout("r0") tile => _,
                     out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
                 );
             }
         }
+    };
+}
+
+/// The inner loop of a single output; registers are those of [`inner_loop`], r9 and r10 the sums of
+/// both pixels, r11 the address of the next run, r12 the pairs of a run.
+macro_rules! single_loop {
+    ($name:ident, $four:expr, $two:expr) => {
+        /// # Safety
+        /// The slices of `tile` hold all that it says.
+        #[inline(never)]
+        unsafe fn $name(tile: &mut Tile) {
+            // SAFETY: the caller's; registers that a call must keep are kept.
+            unsafe {
+                asm!(
+                    "push {{r4-r11}}",
+                    "ldr r4, [r0]",
+                    "ldr r12, [r0, #16]",
+                    "lsr r12, r12, #1",
+                    "add r11, r0, #24",
+                    "push {{r0, r1}}",
+                    "mov r9, #0",
+                    "mov r10, #0",
+                    "7:",
+                    "ldm r11!, {{r7, r8, lr}}",
+                    "add r4, r4, lr",
+                    "cmp r7, #0",
+                    "beq 9f",
+                    "subs lr, r12, #8",
+                    run!($four, $two),
+                    "9:",
+                    "pop {{r0, r1}}",
+                    "ldrd r5, r6, [r0, #4]",
+                    "str r10, [r6], #8",
+                    "str r9, [r5], #8",
+                    "strd r5, r6, [r0, #4]",
+                    "pop {{r4-r11}}",
+                    inout("r0") tile => _,
+                    out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
+                );
+            }        }
     };
 }
 
@@ -166,6 +269,37 @@ macro_rules! products {
     };
 }
 
+/// `$count` inputs of two pixels for a single output.
+macro_rules! single_step {
+    (4, aligned) => {
+        concat!(
+            "ldrd r0, r1, [r4], #8\n",
+            single_step!(products aligned, "r7", "r9"), "\n",
+            single_step!(products aligned, "r8", "r10"),
+        )
+    };
+    (4, unaligned) => {
+        concat!(
+            "ldr r0, [r4], #4\nldr r1, [r4], #4\n",
+            single_step!(products unaligned, "r7", "r9"), "\n",
+            single_step!(products unaligned, "r8", "r10"),
+        )
+    };
+    (2) => {
+        concat!(
+            "ldr r0, [r4], #4\nldr r5, [r7], #4\nldr r6, [r8], #4\n",
+            "smlad r9, r5, r0, r9\nsmlad r10, r6, r0, r10",
+        )
+    };
+    (products $alignment:ident, $from:literal, $sum:literal) => {
+        concat!(
+            products!(load $alignment, $from), "\n",
+            "smlad ", $sum, ", r5, r0, ", $sum, "\n",
+            "smlad ", $sum, ", r6, r1, ", $sum,
+        )
+    };
+}
+
 /// `$count` inputs of one or two pixels.
 macro_rules! step {
     (1, $count:tt, $alignment:ident) => {
@@ -197,158 +331,9 @@ inner_loop!(
     step!(1, 2, unaligned)
 );
 
-/// Requantisation of one pixel; `$finish` takes the value in r9 to its end before saturation.
-///
-/// r0 sums, r3 their end, r1 factors, r2 results, r12 saturated values; the factor in r4, r5, r8-r10,
-/// lr the sum, r4 the result.
-macro_rules! requantise_loop {
-    ($name:ident, $finish:literal) => {
-        /// # Safety
-        /// As many factors and results as sums, one or more.
-        unsafe fn $name(table: &[Factor; MAX_OUTPUTS], sums: &[i32], out: &mut [i16]) -> u32 {
-            let ends = sums.as_ptr_range();
-            let mut saturated = 0;
-            // SAFETY: the caller's.
-            unsafe {
-                asm!(
-                    "2:",
-                    "ldr lr, [r0], #4",
-                    "ldm r1!, {{r4, r5, r8, r9, r10}}",
-                    "add lr, lr, r4",
-                    "smlal r8, r9, lr, r5",
-                    "asr r9, r9, r10",
-                    $finish,
-                    "ssat r4, #16, r9",
-                    "cmp r4, r9",
-                    "it ne",
-                    "addne r12, r12, #1",
-                    "strh r4, [r2], #2",
-                    "cmp r0, r3",
-                    "bne 2b",
-                    inout("r0") ends.start => _,
-                    inout("r1") table.as_ptr() => _,
-                    inout("r2") out.as_mut_ptr() => _,
-                    in("r3") ends.end,
-                    inout("r12") saturated,
-                    out("r4") _, out("r5") _, out("r8") _, out("r9") _, out("r10") _, out("lr") _,
-                    options(nostack),
-                );
-            }
-            saturated
-        }
-    };
-}
-
-requantise_loop!(pixel_plain, "");
-requantise_loop!(pixel_relu, "bic r9, r9, r9, asr #31");
-requantise_loop!(pixel_add, "ldrsh r4, [r2]\nadd r9, r9, r4");
-
-pub(super) fn requantise(
-    sums: &[i32],
-    outputs: usize,
-    scaling: &Scaling,
-    finish: Finish,
-    out: (&mut [i16], usize),
-) -> u32 {
-    let table = Factor::table(scaling, outputs);
-    let routine = match finish {
-        Finish::Plain => pixel_plain,
-        Finish::Relu => pixel_relu,
-        Finish::Add => pixel_add,
-        Finish::Shrink(_) => {
-            return rescale::pixels(sums, outputs, out, |sums, out| {
-                rescale::pixel(&table, finish, sums, out)
-            });
-        }
-    };
-    rescale::pixels(sums, outputs, out, |sums, out| {
-        // SAFETY: as many sums as results, 1 to 64 of them.
-        unsafe { routine(&table, sums, out) }
-    })
-}
-
-/// One tap's samples, as [`blend`] reads them: its offsets are in the assembly.
-#[repr(C)]
-struct Blend {
-    /// Channels of the four corners.
-    corners: [*const i16; 4],
-    /// Weights of the corners.
-    weights: [i16; 4],
-    /// Samples.
-    out: *mut i16,
-    /// End of the samples, an even number of them after their start.
-    end: *const i16,
-}
-
-pub(super) fn sample(sampling: &Sampling, patches: &mut [i16]) {
-    let Sampling {
-        map,
-        channels,
-        side,
-        ..
-    } = *sampling;
-    // Every corner inside the map lies before its last pixel of zeros.
-    let needed = (side * (side + 1) + 1).saturating_mul(channels);
-    if channels == 0 || channels % 2 == 1 || map.len() < needed {
-        return scalar::sample(sampling, patches);
-    }
-    let taps = sampling.offsets.as_chunks::<2>().0.iter();
-    let mut patches = patches.chunks_exact_mut(channels);
-    for (index, (&offset, patch)) in taps.zip(&mut patches).enumerate() {
-        let (pixel, tap) = (index / TAPS, index % TAPS);
-        let corners = Corners::of(sampling, sampling.column + pixel, tap, offset);
-        let ends = patch.as_mut_ptr_range();
-        let tap = Blend {
-            corners: corners.starts.map(|start| map.as_ptr().wrapping_add(start)),
-            weights: corners.weights,
-            out: ends.start,
-            end: ends.end,
-        };
-        // SAFETY: a corner starts at a pixel of the map or at 0, and the map was seen to hold all
-        // channels from there on; the samples are an even number above 0.
-        unsafe { blend(&tap) };
-    }
-}
-
-/// Two channels at a time: r0-r3 corners, r4 and r5 their weights, r6 samples, r7 their end, r12 one
-/// half, r8-r11 inputs and sums.
-///
-/// # Safety
-/// All corners hold as many numbers as there is room from `out` to `end`, an even number above 0.
-unsafe fn blend(tap: &Blend) {
-    // SAFETY: the caller's; registers that a call must keep are kept.
-    unsafe {
-        asm!(
-            "push {{r4-r11}}",
-            "ldrd r4, r5, [r0, #16]",
-            "ldrd r6, r7, [r0, #24]",
-            "ldm r0, {{r0-r3}}",
-            "mov r12, #{half}",
-            "2:",
-            "ldr r8, [r0], #4",
-            "ldr r9, [r1], #4",
-            "ldr r11, [r2], #4",
-            "ldr lr, [r3], #4",
-            "pkhbt r10, r8, r9, lsl #16",
-            "pkhtb r9, r9, r8, asr #16",
-            "smlad r10, r10, r4, r12",
-            "smlad r9, r9, r4, r12",
-            "pkhbt r8, r11, lr, lsl #16",
-            "pkhtb lr, lr, r11, asr #16",
-            "smlad r10, r8, r5, r10",
-            "smlad r9, lr, r5, r9",
-            // The upper sample's bits move to the upper half.
-            "lsls r9, r9, #{up}",
-            "pkhtb r9, r9, r10, asr #{bits}",
-            "str r9, [r6], #4",
-            "cmp r6, r7",
-            "bne 2b",
-            "pop {{r4-r11}}",
-            inout("r0") tap => _,
-            half = const WHOLE / 2,
-            bits = const SHARE_BITS,
-            up = const 16 - SHARE_BITS,
-            out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
-        );
-    }
-}
+single_loop!(add_output, single_step!(4, aligned), single_step!(2));
+single_loop!(
+    add_output_unaligned,
+    single_step!(4, unaligned),
+    single_step!(2)
+);

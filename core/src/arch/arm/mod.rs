@@ -6,11 +6,15 @@
 //! | [`dsp`] | SMLAD: two products an instruction |
 //! | [`mve`] | VMLADAVA: eight products an instruction |
 //! | [`rescale`] | requantisation |
+//! | [`samples`] | bilinear samples |
+//! | [`tables`] | rows times a table |
 
 mod dsp;
 #[cfg(derefnet_mve)]
 mod mve;
 mod rescale;
+mod samples;
+mod tables;
 mod tile;
 
 use super::{Finish, Product, ProductShape, Sampling, Scaling, scalar};
@@ -59,11 +63,15 @@ impl Set {
     }
 
     pub(super) fn accumulate(self, product: &Product, sums: &mut [i32]) {
-        // Too few products for a tile.
-        if product.shape.outputs == 1 {
-            return scalar::accumulate(product, sums);
-        }
         tile::accumulate(self.routines(), product, sums);
+    }
+
+    pub(super) fn multiply(self, rows: &[i16], table: &[i16], sums: &mut [i32]) {
+        match self {
+            Self::Dsp => tables::multiply::<8>(tables::eight_dsp, rows, table, sums),
+            #[cfg(derefnet_mve)]
+            Self::Mve => tables::multiply::<20>(tables::twenty_mve, rows, table, sums),
+        }
     }
 
     pub(super) fn requantise(
@@ -79,15 +87,15 @@ impl Set {
             Self::Mve if !matches!(finish, Finish::Shrink(_)) => {
                 mve::requantise(sums, outputs, scaling, finish, out)
             }
-            _ => dsp::requantise(sums, outputs, scaling, finish, out),
+            _ => rescale::requantise(sums, outputs, scaling, finish, out),
         }
     }
 
     pub(super) fn sample(self, sampling: &Sampling, patches: &mut [i16]) {
         match self {
-            Self::Dsp => dsp::sample(sampling, patches),
+            Self::Dsp => samples::sample(sampling, patches, samples::blend_dsp),
             #[cfg(derefnet_mve)]
-            Self::Mve => scalar::sample(sampling, patches),
+            Self::Mve => samples::sample(sampling, patches, samples::blend_mve),
         }
     }
 }

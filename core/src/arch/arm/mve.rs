@@ -1,6 +1,6 @@
 //! VMLADAVA: the products of eight 16-bit lanes an instruction, added to a 32-bit sum.
 //!
-//! Packed weights of a segment: `(output, input)`. The loops are predicated at their tails, so runs
+//! Packed weights: `(output, run, input)`. The loops are predicated at their tails, so runs
 //! of any length need no padding, and nothing has to lie on words.
 
 #![allow(unsafe_code)]
@@ -11,37 +11,54 @@ use super::super::{Finish, Scaling};
 use super::rescale;
 use super::tile::{Routines, Tile};
 
-pub(super) const ROUTINES: Routines = Routines { pack, place, add };
+pub(super) const ROUTINES: Routines = Routines {
+    pack,
+    place,
+    add_outputs,
+    add_single,
+};
 
-fn pack(rows: [&[u8]; 2], slots: &mut [i16]) {
-    let run = slots.len() / 2;
-    for (row, slots) in rows.iter().zip(slots.chunks_exact_mut(run.max(1))) {
-        for (&byte, slot) in row.iter().zip(slots) {
-            *slot = i16::from(byte as i8);
+fn pack(rows: [&[u8]; 2], segment: usize, run: usize, slots: &mut [i16]) {
+    let outputs = slots.split_at_mut(slots.len() / 2);
+    for (row, slots) in rows.iter().zip([outputs.0, outputs.1]) {
+        let slots = slots.get_mut(segment * run..).unwrap_or_default();
+        if row.is_empty() || slots.len() < row.len() {
+            continue;
+        }
+        // SAFETY: as many slots as bytes, one at least; the loop's tail is predicated.
+        unsafe {
+            asm!(
+                "dlstp.16 lr, lr",
+                "2:",
+                "vldrb.s16 q0, [r0], #8",
+                "vstrh.16 q0, [r1], #16",
+                "letp lr, 2b",
+                inout("r0") row.as_ptr() => _,
+                inout("r1") slots.as_mut_ptr() => _,
+                inout("lr") row.len() => _,
+                out("d0") _, out("d1") _,
+                options(nostack),
+            );
         }
     }
 }
 
-fn place(output: usize, k: usize, run: usize) -> usize {
-    output * run + k
+fn place(output: usize, k: usize, row: usize) -> usize {
+    output * row + k
 }
 
-fn add(tile: &mut Tile) {
-    let routine = if tile.is_single() {
-        add_pixel
-    } else {
-        add_pixels
-    };
-    // SAFETY: Tile::new saw that all that the loops read and write lies inside its slices, and that
+fn add_outputs(tile: &mut Tile) {
+    let routine = if tile.is_lone { add_pixel } else { add_pixels };
+    // SAFETY: Tile::first saw that all that the loops read and write lies inside its slices, and that
     // a run is not empty.
     unsafe { routine(tile) }
 }
 
 /// An inner loop over [`Tile`]; `$second` holds what the second pixel adds to it.
 ///
-/// r1 and r3 addresses of the pixels' inputs, r5 and r7 of both outputs' weights, r9 and r11 of the
-/// pixels' sums, r12 the end of the first pixel's sums, r4 and r6 sums of the first pixel, r8 and
-/// r10 of the second, r2 numbers of a run, r0 how far the loop takes an address.
+/// r0 the tile, r9 the address of its next run, r1 and r3 addresses of the pixels' inputs, r12, r5
+/// and r7 of both outputs' weights, r4 and r6 sums of the first pixel, r8 and r10 of the second, r2
+/// numbers of a run.
 macro_rules! inner_loop {
     ($name:ident, $second:literal) => {
         /// # Safety
@@ -52,19 +69,21 @@ macro_rules! inner_loop {
             unsafe {
                 asm!(
                     "push {{r4-r11}}",
-                    "ldrd r2, r3, [r0, #20]",
-                    "ldrd r9, r11, [r0, #12]",
-                    "add r12, r9, r3, lsl #2",
-                    "ldr r5, [r0, #8]",
-                    "add r7, r5, r2, lsl #1",
-                    "ldrd r1, r3, [r0]",
-                    "add r0, r2, #7",
-                    "lsr r0, r0, #3",
-                    "lsl r0, r0, #4",
+                    "ldr r12, [r0]",
+                    "ldr r2, [r0, #16]",
                     // Two outputs.
                     "2:",
-                    "ldrd r4, r6, [r9]",
-                    "ldrd r8, r10, [r11]",
+                    "add r9, r0, #24",
+                    "mov r4, #0",
+                    "mov r6, #0",
+                    "mov r8, #0",
+                    "mov r10, #0",
+                    "b 5f",
+                    "4:",
+                    "ldr r7, [r0, #20]",
+                    "mov r5, r12",
+                    "add r7, r7, r12",
+                    "add r12, r12, r2, lsl #1",
                     "dlstp.16 lr, r2",
                     "3:",
                     "vldrh.u16 q0, [r1], #16",
@@ -74,16 +93,21 @@ macro_rules! inner_loop {
                     "vmladava.s16 r6, q0, q2",
                     $second,
                     "letp lr, 3b",
+                    "5:",
+                    "ldm r9!, {{r1, r3, r11}}",
+                    "add r12, r12, r11",
+                    "cmp r1, #0",
+                    "bne 4b",
+                    "ldrd r5, r7, [r0, #4]",
                     // The first pixel last: a lone one is also the second, whose sums are stale.
-                    "strd r8, r10, [r11], #8",
-                    "strd r4, r6, [r9], #8",
-                    "sub r1, r1, r0",
-                    "sub r3, r3, r0",
-                    // On by two rows of weights.
-                    "rsb r4, r0, r2, lsl #2",
-                    "add r5, r5, r4",
-                    "add r7, r7, r4",
-                    "cmp r9, r12",
+                    "strd r8, r10, [r7], #8",
+                    "strd r4, r6, [r5], #8",
+                    "strd r5, r7, [r0, #4]",
+                    // The weights of the second output have been read as well.
+                    "ldr r7, [r0, #20]",
+                    "add r12, r12, r7",
+                    "ldr r7, [r0, #12]",
+                    "cmp r5, r7",
                     "bne 2b",
                     "pop {{r4-r11}}",
                     inout("r0") tile => _,
@@ -101,6 +125,46 @@ inner_loop!(
     "vldrh.u16 q3, [r3], #16\nvmladava.s16 r8, q3, q1\nvmladava.s16 r10, q3, q2"
 );
 inner_loop!(add_pixel, "");
+
+/// A single output of both pixels: registers as in [`inner_loop`].
+fn add_single(tile: &mut Tile) {
+    // SAFETY: as in `add_outputs`; registers that a call must keep are kept.
+    unsafe {
+        asm!(
+            "push {{r4-r11}}",
+            "ldr r12, [r0]",
+            "ldr r2, [r0, #16]",
+            "add r9, r0, #24",
+            "mov r4, #0",
+            "mov r8, #0",
+            "b 5f",
+            "4:",
+            "mov r5, r12",
+            "add r12, r12, r2, lsl #1",
+            "dlstp.16 lr, r2",
+            "3:",
+            "vldrh.u16 q1, [r5], #16",
+            "vldrh.u16 q0, [r1], #16",
+            "vmladava.s16 r4, q0, q1",
+            "vldrh.u16 q2, [r3], #16",
+            "vmladava.s16 r8, q2, q1",
+            "letp lr, 3b",
+            "5:",
+            "ldm r9!, {{r1, r3, r11}}",
+            "add r12, r12, r11",
+            "cmp r1, #0",
+            "bne 4b",
+            "ldrd r5, r7, [r0, #4]",
+            "str r8, [r7], #8",
+            "str r4, [r5], #8",
+            "strd r5, r7, [r0, #4]",
+            "pop {{r4-r11}}",
+            inout("r0") tile => _,
+            out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
+            out("d0") _, out("d1") _, out("d2") _, out("d3") _, out("d4") _, out("d5") _,
+        );
+    }
+}
 
 /// Requantisation that ends in [`Finish::Plain`], [`Finish::Relu`] or [`Finish::Add`].
 pub(super) fn requantise(

@@ -36,7 +36,7 @@ pub struct Accuracy {
 }
 
 /// Evaluates both on `limit` validation trajectories at each level of noise, by the map, then by the
-/// head where there is one.
+/// head, as far as the one in integers has them.
 pub fn measure(
     (network, backend): (&DeRefNet, &Cpu),
     quantised: &Quantised,
@@ -47,8 +47,9 @@ pub fn measure(
         return Ok(Vec::new());
     }
     let float = Inference::new(network, backend);
-    let head = float.head_unit().map(|_| Readout::Head);
-    let readouts: Vec<Readout> = [Readout::Grid].into_iter().chain(head).collect();
+    let map = quantised.model().map.as_ref().map(|_| Readout::Grid);
+    let head = quantised.head_unit().map(|_| Readout::Head);
+    let readouts: Vec<Readout> = map.into_iter().chain(head).collect();
     let passes = 2 * (LEVELS.len() * readouts.len()) as u64;
     let progress = Progress::new("evaluating", "trajectories", passes * limit);
     let score = |network: &dyn Network, readout, trajectories: &[Trajectory]| -> Result<f64> {
@@ -97,12 +98,11 @@ pub fn check(accuracy: &[Accuracy]) -> Result<()> {
     )))
 }
 
-/// Figures of the map, as the file records them.
+/// Figures of the map, or of the head where there is no map, as the file records them.
 pub fn for_header(accuracy: &[Accuracy]) -> Option<[weights::Accuracy; 2]> {
-    let grid = accuracy
-        .iter()
-        .filter(|a| a.readout == Readout::Grid.name());
-    let figures = grid.map(|a| weights::Accuracy {
+    let readout = accuracy.first()?.readout;
+    let recorded = accuracy.iter().filter(|a| a.readout == readout);
+    let figures = recorded.map(|a| weights::Accuracy {
         noise: a.noise as f32,
         float: a.float as f32,
         quantised: a.quantised as f32,
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_records_the_map() {
+    fn the_file_records_the_map_or_else_the_head() {
         let all = [
             accuracy(Readout::Grid, 0.0, 49.9),
             accuracy(Readout::Head, 0.0, 49.8),
@@ -155,6 +155,8 @@ mod tests {
             of_file.map(|a| (a.noise, a.quantised)),
             [(0.0, 49.9), (5.0, 49.7)]
         );
+        let of_head = for_header(&[all[1], all[3]]).unwrap();
+        assert_eq!(of_head.map(|a| a.quantised), [49.8, 49.6]);
         assert_eq!(for_header(&[]), None);
     }
 }
