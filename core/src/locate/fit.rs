@@ -95,16 +95,9 @@ impl Descent {
         fit
     }
 
-    /// Fills the present normal equations at `state` and their undamped factor; tells whether they
-    /// are positive definite.
-    pub(super) fn settle(&mut self, problem: &Problem, state: &State) -> bool {
-        problem.evaluate(state, &mut self.scratch, &mut self.present);
-        self.settle_present(state.order())
-    }
-
     /// Fills the undamped factor of the present normal equations; tells whether they are positive
     /// definite.
-    pub(super) fn settle_present(&mut self, order: usize) -> bool {
+    pub(super) fn settle(&mut self, order: usize) -> bool {
         let factor = &mut self.trial.matrix;
         factor.factor(&self.present.matrix, order, 0.0)
     }
