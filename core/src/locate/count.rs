@@ -10,15 +10,15 @@ use crate::physics::{FRAME_LEN, WINDOW};
 /// Logarithm of 2π.
 pub(super) const LOG_TURN: f64 = 1.837_877_066_409_345_3;
 
-/// Log evidence of the maximum at `state`, up to what all counts share; minus infinity where the
-/// curvature is not positive definite.
+/// Log evidence of the maximum at `state`, where `descent` has just ended, up to what all counts
+/// share; minus infinity where the curvature is not positive definite.
 ///
 /// A source's prior is Gaussian in intensity; positions follow the arrangement. An anchor counts as a
 /// measurement. Sources of a cluster without anchors may trade names, which multiplies the evidence
 /// of one maximum; those of a cross have their own arms.
-/// Leaves normal equations and factor of `state` in `descent`.
+/// Leaves the factor of the normal equations in `descent`.
 pub(super) fn log_evidence(problem: &Problem, state: &State, descent: &mut Descent) -> f64 {
-    if !descent.settle(problem, state) {
+    if !descent.settle(state.order()) {
         return f64::NEG_INFINITY;
     }
     let own = state.layout().stride() * state.count;

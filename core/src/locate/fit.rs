@@ -49,7 +49,7 @@ impl Descent {
         trial: Normal::ZERO,
     };
 
-    /// Descends from `start`; bounded by `effort`.
+    /// Descends from `start`; bounded by `effort`. Leaves the normal equations of where it ended.
     pub(super) fn run(&mut self, problem: &Problem, start: &State, effort: Effort) -> Fit {
         let (mut present, mut trial) = (&mut self.present, &mut self.trial);
         problem.evaluate(start, &mut self.scratch, present);
@@ -61,6 +61,7 @@ impl Descent {
         };
         let layout = start.layout();
         let (mut damping, mut growth) = (DAMPING, 2.0);
+        let mut exchanged = false;
         while damping < MOST_DAMPING {
             let step = propose(present, &mut trial.matrix, layout, damping);
             let Some((step, gain)) = step.filter(|(_, gain)| gain.is_finite()) else {
@@ -82,23 +83,26 @@ impl Descent {
                 growth = 2.0;
                 (fit.state, fit.cost) = (next, trial.cost);
                 core::mem::swap(&mut present, &mut trial);
+                exchanged = !exchanged;
             } else {
                 damping *= growth;
                 growth *= 2.0;
             }
         }
+        if exchanged {
+            core::mem::swap(&mut self.present, &mut self.trial);
+        }
         fit
     }
 
-    /// Fills the present normal equations at `state` and their undamped factor; tells whether they
-    /// are positive definite.
-    pub(super) fn settle(&mut self, problem: &Problem, state: &State) -> bool {
-        problem.evaluate(state, &mut self.scratch, &mut self.present);
+    /// Fills the undamped factor of the present normal equations; tells whether they are positive
+    /// definite.
+    pub(super) fn settle(&mut self, order: usize) -> bool {
         let factor = &mut self.trial.matrix;
-        factor.factor(&self.present.matrix, state.order(), 0.0)
+        factor.factor(&self.present.matrix, order, 0.0)
     }
 
-    /// The factor that [`Self::settle`] left.
+    /// The factor that was filled last.
     pub(super) fn factor(&self) -> &Packed {
         &self.trial.matrix
     }

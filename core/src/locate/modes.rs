@@ -25,6 +25,12 @@ pub(super) struct Mode {
     pub(super) converged: bool,
     /// Log evidence, later share of the whole.
     pub(super) weight: f64,
+    /// Sum of squared residuals, counts².
+    pub(super) squares: f64,
+    /// Pixels that are not excluded.
+    pub(super) pixels: f64,
+    /// Whether there are no covariances.
+    pub(super) singular: bool,
     covariances: [Covariance; MAX_SOURCES],
 }
 
@@ -85,6 +91,9 @@ impl Modes {
             state: fit.state,
             converged: fit.converged,
             weight: evidence,
+            squares: descent.present.squares,
+            pixels: descent.present.pixels,
+            singular: !evidence.is_finite(),
             // Without a factor there is nothing to solve with.
             covariances: if evidence.is_finite() {
                 covariances(problem, &fit.state, descent)

@@ -5,8 +5,9 @@ use super::count::flux_costs;
 use super::dark::ROUNDING;
 use super::fit::Effort;
 use super::model::{Anchor, Problem, State};
+use super::modes::Mode;
 use super::propose::{Blob, Shape, brightest};
-use super::{LocateConfig, Located, MAX_SOURCES, Prior, Proposal, Workspace};
+use super::{GLOBALS, LocateConfig, Located, MAX_SOURCES, Prior, Proposal, Workspace};
 
 /// Starts of one count that are kept after short descents.
 const KEPT: usize = 4;
@@ -170,13 +171,11 @@ impl<'a> Search<'a> {
     /// Takes the variance of a pixel from the residuals of the best maximum, and descends once more
     /// from every maximum if that changes it.
     pub(super) fn refine(&mut self, problem: &mut Problem) {
-        let Workspace { descent, modes } = &mut *self.workspace;
-        let Some(best) = modes.best().map(|mode| mode.state) else {
+        let modes = &mut self.workspace.modes;
+        let Some(best) = modes.best() else {
             return;
         };
-        descent.settle(problem, &best);
-        let freedom = freedom(descent.present.pixels, &best, &problem.prior);
-        let residual = descent.present.squares / freedom;
+        let residual = best.squares / freedom(best, &problem.prior);
         let variance = if residual > ROUNDING {
             residual
         } else {
@@ -197,17 +196,18 @@ impl<'a> Search<'a> {
 
     /// Reads the answer off the maxima.
     pub(super) fn answer(self, problem: &Problem) -> Located {
-        let Workspace { descent, modes } = self.workspace;
+        let modes = &mut self.workspace.modes;
         modes.normalise();
         let best = modes.best();
-        let state = best.map_or_else(|| State::new(&problem.prior), |mode| mode.state);
-        let converged = best.is_some_and(|mode| mode.converged);
-        let singular = !descent.settle(problem, &state);
-        let [background, vx, vy, ax, ay] = state.globals;
-        let scatter = problem.variance * freedom(descent.present.pixels, &state, &problem.prior);
+        let globals = best.map_or([0.0; GLOBALS], |mode| mode.state.globals);
+        let [background, vx, vy, ax, ay] = globals;
+        let chi2 = |mode: &Mode| {
+            let scatter = problem.variance * freedom(mode, &problem.prior);
+            mode.squares / scatter
+        };
         Located {
             targets: modes.targets(),
-            reduced_chi2: descent.present.squares / scatter,
+            reduced_chi2: best.map_or(f64::INFINITY, chi2),
             background,
             velocity: [vx, vy],
             acceleration: [ax, ay],
@@ -215,8 +215,8 @@ impl<'a> Search<'a> {
             count_shares: modes.count_shares(),
             starts: self.starts,
             evaluations: self.evaluations,
-            converged,
-            singular,
+            converged: best.is_some_and(|mode| mode.converged),
+            singular: best.is_none_or(|mode| mode.singular),
         }
     }
 
@@ -307,7 +307,8 @@ impl Ranked {
 
 /// Degrees of freedom, at least one: what priors hold tightly, as own velocities or the arms of a cross,
 /// takes none.
-fn freedom(pixels: f64, state: &State, prior: &Prior) -> f64 {
+fn freedom(mode: &Mode, prior: &Prior) -> f64 {
+    let Mode { state, pixels, .. } = mode;
     let sources = state.count as f64;
     let places = match state.formation {
         Formation::CLUSTER => 3.0 * sources,

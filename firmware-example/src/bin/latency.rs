@@ -20,7 +20,7 @@ const MAP: usize = (SIDE * (SIDE + 1) + 1) * CHANNELS;
 const SAMPLED: usize = 11;
 const SAMPLES: usize = SAMPLED * 9 * CHANNELS;
 const MOST_OUTPUTS: usize = 64;
-const WINDOWS: usize = 18;
+const WINDOWS: usize = 9;
 const ROW: usize = SIDE * CHANNELS;
 
 /// A layer on a square map.
