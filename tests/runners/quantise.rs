@@ -160,6 +160,33 @@ fn streams_answer_as_batches_do() {
     assert!(streamed == maps);
 }
 
+#[test]
+fn the_head_alone_answers_as_in_the_whole_file() {
+    let network = network(2, 1, 13);
+    let provenance = Provenance::default();
+    let whole = folded(&network, &provenance);
+    let head = whole.clone().only_head().unwrap();
+    let [whole_file, file] = [&whole, &head].map(|folded| folded.file(None).unwrap());
+    assert!(file.len() < whole_file.len() / 2);
+    let [whole, only] = [&whole_file, &file].map(|file| Quantised::new(Model::load(file).unwrap()));
+    let frames = batch([&trajectory(0)]);
+    let answers = only.answers(&frames).unwrap();
+    assert!(answers.iter().any(|&v| v != answers[0]));
+    assert!(answers == whole.answers(&frames).unwrap());
+    assert!(only.maps(&frames).is_err());
+    let errors = compare(&network, &Cpu::new(), (&only, &head.steps), &windows()).unwrap();
+    let mut names = errors.iter().map(|error| error.tensor.as_str());
+    assert!(names.len() == 4 && names.all(|name| name.starts_with("Head")));
+}
+
+#[test]
+fn without_a_head_nothing_is_left_alone() {
+    let mut network = network(1, 0, 13);
+    network.config.head = None;
+    let provenance = Provenance::default();
+    assert!(folded(&network, &provenance).only_head().is_err());
+}
+
 /// A shipped file within its budget, ready for memory of `M`.
 fn fits<M: Memory>(file: &[u8], budget: usize, memory: &mut M) {
     assert!(file.len() <= budget, "{} of {budget} bytes", file.len());
@@ -184,4 +211,23 @@ fn shipped_models_keep_their_budgets() {
     let paper = include_bytes!("../../core/models/paper.dref");
     fits(edge, 262_144, &mut MapMemory::<16>::new());
     fits(paper, 524_288, Box::new(MapMemory::<32>::new()).as_mut());
+}
+
+#[test]
+fn the_shipped_head_is_that_of_edge() {
+    let files = [
+        &include_bytes!("../../core/models/head.dref")[..],
+        include_bytes!("../../core/models/edge.dref"),
+    ];
+    let [head, edge] = files.map(|file| Quantised::new(Model::load(file).unwrap()));
+    assert!(head.model().map.is_none());
+    assert!(files[0].len() <= 98_304, "{} bytes", files[0].len());
+    let accuracy = head.model().header.provenance.accuracy.unwrap();
+    assert!(
+        accuracy
+            .iter()
+            .all(|a| a.float > 80.0 && a.float - a.quantised <= 0.3)
+    );
+    let frames = batch([&trajectory(0)]);
+    assert!(head.answers(&frames).unwrap() == edge.answers(&frames).unwrap());
 }

@@ -6,12 +6,14 @@
 //! | [`board`] | boards; programs built and run, with limits of time and stack |
 //! | [`results`] | lines that programs print |
 //! | [`kernels`] | instructions a unit of work |
+//! | [`images`] | images without panics, within their memory; the program in C |
 //! | [`figures`], [`elf`] | instructions of a frame and its parts; bytes of an image |
 //! | [`recording`], [`replay`] | frames for a board; its answers judged by the metric |
 
 mod board;
 mod elf;
 mod figures;
+mod images;
 mod kernels;
 mod recording;
 mod replay;
@@ -20,6 +22,7 @@ mod results;
 use std::thread;
 
 use crate::compiler::{Compiler, host_cargo};
+use crate::setup::require_gcc;
 use crate::shell::{root, write};
 use crate::step::{Options, Outcome, Step};
 use board::{AN386, AN500, AN547, Board, EDGE, Program, Ran, VIRT, build_here};
@@ -79,6 +82,18 @@ pub const STEPS: &[Step] = &[
         group: "firmware",
         about: "the image edge on a Cortex-M7: CSO-mAP of its answers, its worst frame, its memory",
         run: |options| on(&[&EDGE], options, replay),
+    },
+    Step {
+        name: "image",
+        group: "firmware",
+        about: "the image edge: nothing in it panics, and it links within its memory only",
+        run: |options| on(&[&EDGE], options, |ready| images::edge(ready[0].1)),
+    },
+    Step {
+        name: "c-example",
+        group: "firmware",
+        about: "Cortex-M7: the program in C finds what the one in Rust finds",
+        run: c_example,
     },
     Step {
         name: "stream",
@@ -173,6 +188,13 @@ fn example() -> Result<Outcome, String> {
         crate::shell::run(check)?;
     }
     Ok(Outcome::passed())
+}
+
+fn c_example(options: &Options) -> Outcome {
+    match require_gcc(options) {
+        Ok(()) => on(&[&EDGE], options, |ready| images::c_example(ready[0].1)),
+        Err(missing) => Outcome::Skipped(missing),
+    }
 }
 
 fn golden() -> Result<Outcome, String> {

@@ -29,13 +29,7 @@ const PROBE_MANIFEST: &str = "[package]\nname = \"no-panic-probe\"\nedition = \"
 
 /// Whatever the functions of the header reach in the linked image, none of it panics.
 pub fn no_panic(compiler: Compiler, target: &str) -> Result<Outcome, String> {
-    let probe = root().join("target/xtask/no-panic");
-    write(&probe.join("Cargo.toml"), PROBE_MANIFEST)?;
-    write(&probe.join("lib.rs"), PROBE)?;
-    let seen = panics(
-        &library(compiler, &probe, target)?,
-        &["dref_probe".to_owned()],
-    )?;
+    let (_, seen) = link_probe(compiler, target)?;
     if seen.is_empty() {
         return Ok(Outcome::failed("a function that panics went unseen"));
     }
@@ -44,12 +38,21 @@ pub fn no_panic(compiler: Compiler, target: &str) -> Result<Outcome, String> {
         return Ok(Outcome::failed(format!("{HEADER}: no functions")));
     }
     let library = library(compiler, &root().join("core/staticlib"), target)?;
-    let panics = panics(&library, &functions)?;
+    let (_, panics) = link(&library, &functions)?;
     if panics.is_empty() {
         let count = functions.len();
         return Ok(Outcome::noted(vec![format!("{count} functions")]));
     }
     Ok(Outcome::unless(panics))
+}
+
+/// An image with a function that panics, and how it does.
+pub fn link_probe(compiler: Compiler, target: &str) -> Result<(PathBuf, Vec<String>), String> {
+    let probe = root().join("target/xtask/no-panic");
+    write(&probe.join("Cargo.toml"), PROBE_MANIFEST)?;
+    write(&probe.join("lib.rs"), PROBE)?;
+    let library = library(compiler, &probe, target)?;
+    link(&library, &["dref_probe".to_owned()])
 }
 
 /// Builds the static library of the crate in `folder`.
@@ -67,22 +70,20 @@ fn library(compiler: Compiler, folder: &Path, target: &str) -> Result<PathBuf, S
     Ok(output.join(target).join("release").join(name))
 }
 
-/// Links `functions` out of `library` and tells how they reach a panic, one line each.
-fn panics(library: &Path, functions: &[String]) -> Result<Vec<String>, String> {
-    let mut link = command(
-        &linker()?.to_string_lossy(),
-        &["-flavor", "gnu", "--gc-sections", "--entry=0"],
-    );
+/// Links `functions` out of `library`; the image, and how they reach a panic, one line each.
+fn link(library: &Path, functions: &[String]) -> Result<(PathBuf, Vec<String>), String> {
+    let linker = linker()?;
+    let args = ["-flavor", "gnu", "--gc-sections", "--entry=0"];
+    let mut link = command(&linker.to_string_lossy(), &args);
     for function in functions {
         link.arg(format!("--undefined={function}"));
     }
     for symbol in PANICS {
         link.arg(format!("--why-live={symbol}"));
     }
-    link.arg(library)
-        .arg("-o")
-        .arg(library.with_extension("elf"));
-    Ok(chains(&output(link)?))
+    let image = library.with_extension("elf");
+    link.arg(library).arg("-o").arg(&image);
+    Ok((image, chains(&output(link)?)))
 }
 
 /// Chains of callers out of what the linker says about live symbols.

@@ -118,7 +118,8 @@ pub struct Calibration {
     pub noise: [f32; 2],
 }
 
-/// CSO-mAP on the validation split before and after quantisation, per cent.
+/// CSO-mAP on the validation split before and after quantisation, per cent: of the map's cells, or of
+/// the head's answers in a file without a map.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Standard deviation of the noise, counts.

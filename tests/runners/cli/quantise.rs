@@ -88,6 +88,35 @@ fn the_file_depends_on_the_seed_alone() {
 }
 
 #[test]
+fn the_head_alone_serves_readouts_without_a_map() {
+    let folder = tempdir().unwrap();
+    let model = narrow(folder.path(), "model", HEAD);
+    let file = folder.path().join("head.dref");
+    let answer = json(&words(&model, &file, "--limit 1 --only-head"));
+    assert!(answer["ram_bytes"].is_null() && answer["head_ram_bytes"].is_u64());
+    let rows = answer["accuracy"].as_array().unwrap();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row["readout"] == "head"));
+    let shown = json(&format!("info {}", file.display()));
+    assert!(shown["preset"].is_null());
+    assert_eq!(shown["header"]["provenance"]["accuracy"][1]["noise"], 5.0);
+    let array = npy(folder.path(), "frames.npy", "6, 11, 11");
+    let unmix = |readout: &str| {
+        let model = format!("--readout {readout} --model {}", file.display());
+        format!("unmix {model} {}", array.display())
+    };
+    done(&unmix("head-prior"));
+    refused(&unmix("grid"), &["no map, only a head"], folder.path());
+    let without = narrow(folder.path(), "without", "");
+    let out = folder.path().join("none.dref");
+    let options = "--limit 0 --only-head";
+    refused(
+        &words(&without, &out, options),
+        &["no offset head"],
+        folder.path(),
+    );
+}
+
+#[test]
 fn damaged_quantised_models_are_refused_by_every_command() {
     let folder = tempdir().unwrap();
     let model = narrow(folder.path(), "model", "");

@@ -17,7 +17,8 @@ pub struct Board {
     /// Its folder in `firmware-example/boards/`.
     pub name: &'static str,
     pub processor: &'static str,
-    target: &'static str,
+    /// What the compiler builds for.
+    pub target: &'static str,
     emulator: &'static str,
     /// Instructions of 64 ns (`-icount shift=6`) a tick of the board's clock.
     pub instructions: f64,
@@ -102,22 +103,28 @@ impl Board {
         let config = format!("boards/{}/config.toml", self.name);
         let args = arguments(names, &["--config", &config]);
         build(compiler.cargo(&args, self.target)?)?;
-        let runner = runner(&read(&format!("firmware-example/{config}"))?)
-            .ok_or_else(|| format!("firmware-example/{config}: expected a line runner = \"…\""))?;
         let copies = root().join("target/xtask/firmware").join(self.name);
         std::fs::create_dir_all(&copies).map_err(|e| format!("{}: {e}", copies.display()))?;
         let copy = |name: &&str| {
             let built = folder().join(self.target).join("release").join(name);
             let path = copies.join(name);
             std::fs::copy(&built, &path).map_err(|e| format!("{}: {e}", built.display()))?;
-            Ok(Program {
-                name: (*name).to_owned(),
-                runner: runner.clone(),
-                place: self.name,
-                path,
-            })
+            self.program(name, path)
         };
         names.iter().map(copy).collect()
+    }
+
+    /// The program at `path`.
+    pub fn program(&self, name: &str, path: PathBuf) -> Result<Program, String> {
+        let config = format!("firmware-example/boards/{}/config.toml", self.name);
+        let runner = runner(&read(&config)?)
+            .ok_or_else(|| format!("{config}: expected a line runner = \"…\""))?;
+        Ok(Program {
+            name: name.to_owned(),
+            runner,
+            place: self.name,
+            path,
+        })
     }
 }
 

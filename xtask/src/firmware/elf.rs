@@ -1,10 +1,12 @@
-//! Bytes of an image in flash and RAM, read off its sections (ELF, 32 bits, little-endian).
+//! Bytes of an image in flash and RAM, and its symbols (ELF, 32 bits, little-endian).
 
 use std::path::Path;
 
 /// Of a section's flags: it takes memory; programs write to it.
 const ALLOC: u32 = 2;
 const WRITE: u32 = 1;
+/// The section of symbols.
+const SYMBOLS: u32 = 2;
 /// A section without bytes in the file.
 const NOBITS: u32 = 8;
 
@@ -19,21 +21,34 @@ pub struct Sizes {
 
 /// Sizes of the image at `path`.
 pub fn sizes(path: &Path) -> Result<Sizes, String> {
+    read(path, parse)
+}
+
+/// Names of all symbols of the image at `path`; those that the compiler made as it made them.
+pub fn symbols(path: &Path) -> Result<Vec<String>, String> {
+    read(path, names)
+}
+
+fn read<T>(path: &Path, parse: fn(&[u8]) -> Option<T>) -> Result<T, String> {
     let fail = |why: &str| format!("{}: {why}", path.display());
     let bytes = std::fs::read(path).map_err(|error| fail(&error.to_string()))?;
-    parse(&bytes).ok_or_else(|| fail("expected an ELF file of 32 bits with sections"))
+    parse(&bytes).ok_or_else(|| fail("expected an ELF file of 32 bits with sections and symbols"))
+}
+
+/// Headers of all sections.
+fn headers(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    bytes.starts_with(b"\x7fELF\x01\x01").then_some(())?;
+    let table = word(bytes, 0x20)? as usize;
+    let (each, count) = (half(bytes, 0x2e)?, half(bytes, 0x30)?);
+    let header = |index: usize| bytes.get(table + index * each..)?.get(..each);
+    (0..count).map(header).collect()
 }
 
 fn parse(bytes: &[u8]) -> Option<Sizes> {
-    bytes.starts_with(b"\x7fELF\x01\x01").then_some(())?;
-    let table = word(bytes, 0x20)? as usize;
-    let [each, count, names] = [0x2e, 0x30, 0x32].map(|at| half(bytes, at));
-    let (each, count, names) = (each?, count?, names?);
-    let header = |index: usize| bytes.get(table + index * each..);
-    let names = word(header(names)?, 0x10)? as usize;
+    let headers = headers(bytes)?;
+    let names = word(headers.get(half(bytes, 0x32)?)?, 0x10)? as usize;
     let mut sizes = Sizes::default();
-    for index in 0..count {
-        let section = header(index)?;
+    for section in headers {
         let [name, kind, flags] = [0, 4, 8].map(|at| word(section, at));
         let size = word(section, 0x14)? as usize;
         let name = bytes.get(names + name? as usize..)?;
@@ -51,6 +66,20 @@ fn parse(bytes: &[u8]) -> Option<Sizes> {
         }
     }
     Some(sizes)
+}
+
+fn names(bytes: &[u8]) -> Option<Vec<String>> {
+    let headers = headers(bytes)?;
+    let table = headers.iter().find(|h| word(h, 4) == Some(SYMBOLS))?;
+    let [at, length, texts] = [0x10, 0x14, 0x18].map(|field| word(table, field));
+    let texts = word(headers.get(texts? as usize)?, 0x10)? as usize;
+    let symbols = bytes.get(at? as usize..)?.get(..length? as usize)?;
+    let name = |symbol: &[u8]| {
+        let text = bytes.get(texts + word(symbol, 0)? as usize..)?;
+        let text = text.split(|&byte| byte == 0).next()?;
+        Some(String::from_utf8_lossy(text).into_owned())
+    };
+    symbols.chunks_exact(16).map(name).collect()
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
