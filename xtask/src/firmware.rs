@@ -172,6 +172,13 @@ fn run(program: &Program) -> Result<Ran, String> {
     program.run(&[])
 }
 
+fn c_example(options: &Options) -> Outcome {
+    match require_gcc(options) {
+        Ok(()) => on(&[&EDGE], options, |ready| images::c_example(ready[0].1)),
+        Err(missing) => Outcome::Skipped(missing),
+    }
+}
+
 fn example() -> Result<Outcome, String> {
     let lints = [
         "clippy",
@@ -188,13 +195,6 @@ fn example() -> Result<Outcome, String> {
         crate::shell::run(check)?;
     }
     Ok(Outcome::passed())
-}
-
-fn c_example(options: &Options) -> Outcome {
-    match require_gcc(options) {
-        Ok(()) => on(&[&EDGE], options, |ready| images::c_example(ready[0].1)),
-        Err(missing) => Outcome::Skipped(missing),
-    }
 }
 
 fn golden() -> Result<Outcome, String> {
