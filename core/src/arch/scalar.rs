@@ -106,17 +106,33 @@ fn add_run(product: &Product, segment: usize, inputs: &[i16], sums: &mut [i32]) 
         let lanes = sums.len();
         let first = block * 16 * shape.segments * run + segment * lanes * run;
         let weights = product.packed.get(first..).unwrap_or(&[]);
-        let (pairs, odd) = inputs.as_chunks::<2>();
-        let last = odd.first().map(|&a| [a, 0]);
-        let pairs = pairs.iter().copied().chain(last);
-        for ([a, b], row) in pairs.zip(weights.chunks_exact(2 * lanes)) {
-            let (a, b) = (i32::from(a), i32::from(b));
-            for (sum, &[u, v]) in sums.iter_mut().zip(row.as_chunks::<2>().0) {
-                let both = (a * i32::from(u)).wrapping_add(b * i32::from(v));
-                *sum = sum.wrapping_add(both);
-            }
+        // Eight sums at a time: so many that registers hold them.
+        for (part, sums) in sums.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let weights = weights.get(part * 16..).unwrap_or(&[]);
+            add_eight(inputs, weights, 2 * lanes, sums);
         }
     }
+}
+
+/// Adds the products of one run to eight sums; weights of a pair of inputs lie `step` numbers apart.
+fn add_eight(inputs: &[i16], weights: &[i16], step: usize, sums: &mut [i32; 8]) {
+    let mut kept = *sums;
+    let rows = weights.chunks(step.max(1));
+    let mut rows = rows.map_while(|row| row.first_chunk::<16>());
+    let mut add = |a: i16, b: i16, row: &[i16; 16]| {
+        for (sum, &[u, v]) in kept.iter_mut().zip(row.as_chunks::<2>().0) {
+            let [a, b, u, v] = [a, b, u, v].map(i32::from);
+            *sum = sum.wrapping_add((a * u).wrapping_add(b * v));
+        }
+    };
+    let (pairs, odd) = inputs.as_chunks::<2>();
+    for (&[a, b], row) in pairs.iter().zip(&mut rows) {
+        add(a, b, row);
+    }
+    if let (&[a], Some(row)) = (odd, rows.next()) {
+        add(a, 0, row);
+    }
+    *sums = kept;
 }
 
 #[inline(always)]
