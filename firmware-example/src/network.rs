@@ -61,9 +61,9 @@ impl Trial {
     }
 }
 
-/// Model evaluations of a fit at most. It bounds the time of a frame: none takes more than 220,000
-/// instructions of a Cortex-M7. Of the windows by the rules with noise of 5 counts one in a hundred
-/// needs more, which costs 0.2 points of CSO-mAP.
+/// Model evaluations of a fit at most, which bounds the time of a frame: one takes, with all around
+/// it, 0.1 to 0.2 million instructions of a Cortex-M7. Of the windows by the rules with noise of 5
+/// counts a few in a hundred need more, at a cost of 0.2 points of CSO-mAP.
 const EVALUATIONS: u32 = 64;
 
 /// A stream of `file` with its own beliefs and a bound on the fit, for frames of a recording.

@@ -33,7 +33,7 @@ use results::words;
 /// Most instructions of one new frame of the preset `edge` on a Cortex-M7.
 const FRAME: f64 = 16e6;
 /// Readouts of `edge` whose every frame has to keep to [`FRAME`]. The fit started from the head's
-/// claims costs the head and a fit, which has no bound of its own below both.
+/// claims costs the head and a fit, together more.
 const BOUNDED: [&str; 2] = ["fit", "head"];
 /// The readout that ships: see `StreamConfig::of`.
 const SHIPPED: &str = "fit";
