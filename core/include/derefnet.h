@@ -149,6 +149,11 @@ typedef struct {
    */
   float noise;
   /*
+   Model evaluations of the fit for a window at most, which bounds its time; 4 or more, 0 for no
+   bound.
+   */
+  uint32_t window_evaluations;
+  /*
    What the sensor adds to every count, so that noise stays above 0; subtracted first.
    */
   uint16_t pedestal;
@@ -255,6 +260,15 @@ typedef struct {
    scene lies beyond what the model was calibrated for.
    */
   uint32_t saturated;
+  /*
+   Model evaluations of the fit; 0 without one.
+   */
+  uint32_t evaluations;
+  /*
+   0 where the evaluations that the configuration allows were used up, so that starts or higher
+   counts of targets may have been left out; 1 otherwise.
+   */
+  uint32_t complete;
 } DrefAnswer;
 
 /*

@@ -9,6 +9,9 @@
 /* src/recording.rs */
 enum { SCENES = 2, SCENE_FRAMES = 20, FRAME_WORDS = 129, PEDESTAL = 100 };
 
+/* src/network.rs: what the fit may cost in a frame */
+enum { EVALUATIONS = 64 };
+
 extern const uint8_t model[], model_end[];
 extern const uint16_t frames[SCENES][SCENE_FRAMES][FRAME_WORDS];
 
@@ -59,7 +62,8 @@ static int failed(DrefStatus status) {
 }
 
 int main(void) {
-  const DrefConfig config = {.readout = DREF_READOUT_FIT, .pedestal = PEDESTAL};
+  const DrefConfig config = {
+      .readout = DREF_READOUT_FIT, .window_evaluations = EVALUATIONS, .pedestal = PEDESTAL};
   DrefStream *stream;
   DrefStatus status = dref_head_stream_init(memory, sizeof memory, model,
                                             (size_t)(model_end - model), &config, &stream);

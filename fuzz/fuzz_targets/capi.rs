@@ -65,6 +65,7 @@ struct Config {
     readout: u8,
     counts: [u8; 2],
     noise: f32,
+    evaluations: u8,
     pedestal: u16,
     saturation: u16,
 }
@@ -82,6 +83,7 @@ impl Config {
             fewest_targets: (self.counts[0] % 10).into(),
             most_targets: (self.counts[1] % 10).into(),
             noise: self.noise,
+            window_evaluations: self.evaluations.into(),
             pedestal: self.pedestal,
             saturation: self.saturation,
         }

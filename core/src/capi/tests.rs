@@ -26,6 +26,7 @@ impl Place {
             readout,
             fewest_targets: 0,
             most_targets: 0,
+            window_evaluations: 0,
             noise: 0.0,
             pedestal: 100,
             saturation: 4_000,

@@ -65,6 +65,9 @@ pub struct DrefConfig {
     /// Standard deviation of the noise in counts where it is known, up to 1e6; 0 to estimate it from
     /// every window.
     pub noise: f32,
+    /// Model evaluations of the fit for a window at most, which bounds its time; 4 or more, 0 for no
+    /// bound.
+    pub window_evaluations: u32,
     /// What the sensor adds to every count, so that noise stays above 0; subtracted first.
     pub pedestal: u16,
     /// Reading from which a pixel is saturated and not believed; 0 for none.
@@ -88,6 +91,9 @@ impl DrefConfig {
         }
         if self.noise != 0.0 {
             config.locate.noise = Noise::Known(self.noise.into());
+        }
+        if self.window_evaluations != 0 {
+            config.locate.window_evaluations = self.window_evaluations;
         }
         let in_range = config.locate.validate();
         in_range.map_err(|_| Code(DREF_ERROR_CONFIG))?;
@@ -172,6 +178,11 @@ pub struct DrefAnswer {
     /// Values inside the network that left their range since the last answer: not 0 means that the
     /// scene lies beyond what the model was calibrated for.
     pub saturated: u32,
+    /// Model evaluations of the fit; 0 without one.
+    pub evaluations: u32,
+    /// 0 where the evaluations that the configuration allows were used up, so that starts or higher
+    /// counts of targets may have been left out; 1 otherwise.
+    pub complete: u32,
 }
 
 impl From<&Answer<'_>> for DrefAnswer {
@@ -186,6 +197,8 @@ impl From<&Answer<'_>> for DrefAnswer {
             // At most eight.
             count: answer.targets.len() as u32,
             saturated: answer.saturated,
+            evaluations: answer.evaluations,
+            complete: answer.complete.into(),
         }
     }
 }

@@ -144,6 +144,9 @@ pub struct Located {
     pub evaluations: u32,
     /// Whether the chosen descent ended by its tolerance.
     pub converged: bool,
+    /// False where [`LocateConfig::window_evaluations`] were used up, so that starts or higher counts of
+    /// targets may have been left out.
+    pub complete: bool,
     /// Whether no covariance could be had: its fields are then infinite, scores 0.
     pub singular: bool,
 }

@@ -29,6 +29,8 @@ pub(super) struct Search<'a> {
     evaluations: u32,
     /// Evaluations after which nothing new is begun.
     allowed: u32,
+    /// Whether they were used up before.
+    was_spent: bool,
 }
 
 impl<'a> Search<'a> {
@@ -45,6 +47,7 @@ impl<'a> Search<'a> {
             starts: 0,
             evaluations: 0,
             allowed: config.window_evaluations - config.window_evaluations / 4,
+            was_spent: false,
         }
     }
 
@@ -187,6 +190,7 @@ impl<'a> Search<'a> {
         problem.variance = variance;
         let states = modes.states();
         modes.clear();
+        self.was_spent = self.is_spent();
         self.allowed = self.config.window_evaluations;
         for state in &states {
             let effort = self.effort(self.config.fine_evaluations);
@@ -196,6 +200,7 @@ impl<'a> Search<'a> {
 
     /// Reads the answer off the maxima.
     pub(super) fn answer(self, problem: &Problem) -> Located {
+        let complete = !self.was_spent && !self.is_spent();
         let modes = &mut self.workspace.modes;
         modes.normalise();
         let best = modes.best();
@@ -215,6 +220,7 @@ impl<'a> Search<'a> {
             count_shares: modes.count_shares(),
             starts: self.starts,
             evaluations: self.evaluations,
+            complete,
             converged: best.is_some_and(|mode| mode.converged),
             singular: best.is_none_or(|mode| mode.singular),
         }

@@ -569,24 +569,30 @@ fn bad_configurations_are_refused() {
 /// Evaluations stay within a few of the bound, and one that is not reached changes nothing.
 #[test]
 fn evaluations_of_a_window_are_bounded() {
-    let counts = rounded(window(&places(4), 0.0));
-    let locate = |window_evaluations| {
+    let counts = [1, 2, 3, 4].map(|count| rounded(window(&places(count), 0.0)));
+    let locate = |counts: &[f32], window_evaluations| {
         let config = LocateConfig {
             window_evaluations,
             ..LocateConfig::SEQ_CSIST
         };
         let locator = Locator::new(config).unwrap();
-        let found = locator.locate(&mut Workspace::new(), &counts, None, &[]);
+        let found = locator.locate(&mut Workspace::new(), counts, None, &[]);
         found.unwrap()
     };
-    let free = locate(u32::MAX);
-    assert_eq!(locate(2 * free.evaluations), free);
-    assert!(free.evaluations > 60, "{}", free.evaluations);
-    for bound in [16, 40] {
-        let found = locate(bound);
-        assert!(found.evaluations <= bound + 12, "{bound}: {found:?}");
-        assert!(!found.targets.is_empty());
+    let mut most = 0;
+    for counts in &counts {
+        let free = locate(counts, u32::MAX);
+        assert!(free.complete);
+        assert_eq!(locate(counts, 2 * free.evaluations), free);
+        most = most.max(free.evaluations);
+        for bound in [4, 5, 16, 40, 64] {
+            let found = locate(counts, bound);
+            assert!(found.evaluations <= bound + 12, "{bound}: {found:?}");
+            assert!(found.evaluations >= free.evaluations || !found.complete);
+            assert!(bound < 16 || !found.targets.is_empty());
+        }
     }
+    assert!(most > 60, "{most}");
 }
 
 #[test]

@@ -64,6 +64,11 @@ pub struct Answer<'a> {
     /// Squared residuals of the fit over pixel variance and degrees of freedom, near 1 for a good
     /// one; nothing without a fit.
     pub reduced_chi2: Option<f64>,
+    /// Model evaluations of the fit; 0 without one.
+    pub evaluations: u32,
+    /// False where [`LocateConfig::window_evaluations`] were used up, so that starts or higher counts of
+    /// targets may have been left out.
+    pub complete: bool,
     /// The map; from [`Readout::Grid`] alone.
     pub map: Option<Map<'a>>,
     /// Values inside the network that left their range since the last answer: not 0 means that the
@@ -91,6 +96,8 @@ impl Answer<'_> {
     pub(super) const EMPTY: Self = Self {
         targets: Vec::new(),
         reduced_chi2: None,
+        evaluations: 0,
+        complete: true,
         map: None,
         saturated: 0,
     };

@@ -286,6 +286,8 @@ impl<'a, M: Memory> Stream<'a, M> {
         Ok(Answer {
             targets: located.targets,
             reduced_chi2: Some(located.reduced_chi2),
+            evaluations: located.evaluations,
+            complete: located.complete,
             ..Answer::EMPTY
         })
     }

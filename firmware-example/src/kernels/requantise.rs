@@ -57,11 +57,14 @@ fn compare(
     let (mut sums, mut there) = ([0; PIXELS * MAX_OUTPUTS], [0; PIXELS * STRIDE]);
     numbers.fill(&mut sums, Numbers::word);
     numbers.fill(&mut there, Numbers::half);
-    for stride in [outputs, outputs + 3] {
+    // Whole pixels; room that ends within the last one.
+    let whole = PIXELS * STRIDE;
+    let short = (PIXELS - 1) * outputs + outputs / 2;
+    for (stride, room) in [(outputs, whole), (outputs + 3, whole), (outputs, short)] {
         let run = |kernels: Kernels| {
             let mut out = there;
             let sums = &sums[..PIXELS * padded];
-            let to = (&mut out[..], stride);
+            let to = (&mut out[..room], stride);
             let saturated = kernels.requantise(sums, outputs, scaling, finish, to);
             (out, saturated)
         };

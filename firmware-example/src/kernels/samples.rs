@@ -8,7 +8,7 @@ use crate::numbers::Numbers;
 use crate::report::Report;
 
 /// Side, channels, row, first column, pixels, fraction bits of the displacements.
-const CASES: [[usize; 6]; 7] = [
+const CASES: [[usize; 6]; 8] = [
     [33, 8, 0, 0, 11, 9],
     [33, 8, 32, 22, 11, 14],
     [33, 8, 16, 5, 7, 12],
@@ -16,6 +16,8 @@ const CASES: [[usize; 6]; 7] = [
     [13, 32, 5, 4, 5, 11],
     [7, 16, 3, 0, 7, 13],
     [1, 24, 0, 0, 1, 14],
+    // A map of nothing but its last pixel of zeros.
+    [0, 8, 0, 0, 2, 9],
 ];
 const MOST_NUMBERS: usize = (33 * 34 + 1) * 8;
 const MOST_SAMPLES: usize = 5 * 9 * 32;

@@ -36,7 +36,7 @@ pub struct QuantizeArgs {
     /// Attach the offset head of this model; both must divide counts alike.
     #[arg(long, value_name = "F")]
     pub head: Option<PathBuf>,
-    /// Leave the network with the map out: positions by the offset head, in a third less flash.
+    /// Leave the network with the map out: positions by the offset head, in two fifths of the flash.
     #[arg(long)]
     pub only_head: bool,
     /// Trajectories of the training split from which ranges come.

@@ -56,7 +56,7 @@ pub(super) fn sample(
     let (side, channels) = (sampling.side, sampling.channels);
     // Every corner inside the map lies before its last pixel of zeros.
     let needed = (side * (side + 1) + 1).saturating_mul(channels);
-    let usual = channels > 0 && channels.is_multiple_of(8) && side <= TABLE_SIDE;
+    let usual = channels > 0 && channels.is_multiple_of(8) && (1..=TABLE_SIDE).contains(&side);
     if !usual || sampling.map.len() < needed {
         return scalar::sample(sampling, patches);
     }
