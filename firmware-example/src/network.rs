@@ -43,8 +43,8 @@ struct Trial {
     share: usize,
 }
 
-// Of the golden frames' targets the fits find all, the head 98.6 %; of a map's bright cells in a whole scene 83 % lie
-// near a target.
+// Of the golden frames' targets the fits find all, the head 98.6 %; of a map's bright cells in the whole
+// first scene 83 % lie near a target.
 const TRIALS: [Trial; 5] = [
     Trial::new(0, (1, 8), 80),
     Trial::new(1, (13, TRAJECTORY), 98),
