@@ -123,11 +123,12 @@ fn on(
             return lacking;
         }
     }
+    let not_checked = |why: String| format!("NOT CHECKED: {why}");
     match work(&ready) {
         Ok(notes) => Outcome::Passed {
             passed: ready.len(),
             skipped: missing.len(),
-            notes: [notes, missing].concat(),
+            notes: missing.into_iter().map(not_checked).chain(notes).collect(),
         },
         Err(why) => Outcome::unless(why.lines().map(str::to_owned).collect()),
     }

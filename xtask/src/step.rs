@@ -166,7 +166,7 @@ impl Options {
                 reasons: why.lines().map(str::to_owned).collect(),
             };
         }
-        Outcome::Skipped(format!("NOT CHECKED: {why}"))
+        Outcome::Skipped(format!("NOT CHECKED: {}", why.replace('\n', "; ")))
     }
 
     fn skips(&self, step: &Step) -> bool {
