@@ -5,11 +5,11 @@
 //! | --- | --- |
 //! | [`board`] | boards; programs built and run, with limits of time and stack |
 //! | [`results`] | lines that programs print |
-//! | [`kernels`] | instructions a unit of work |
+//! | [`mod@kernels`] | instructions a unit of work |
 //! | [`images`] | images without panics, within their memory; the program in C |
 //! | [`figures`], [`elf`] | instructions of a frame and its parts; bytes of an image |
 //! | [`mod@record`] | figures kept, and held to those kept last |
-//! | [`recording`], [`replay`] | frames for a board; its answers judged by the metric |
+//! | [`recording`], [`mod@replay`] | frames for a board; its answers judged by the metric |
 
 mod board;
 mod elf;
