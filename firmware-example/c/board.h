@@ -13,7 +13,7 @@ void put_bits(uint64_t bits);
 /* Writes a space and `value`, rounded to thousandths. */
 void put_number(double value);
 
-/* Paints the stack, so that stack_used can tell how deep it got. */
+/* Paints the stack, so that put_stack can tell how deep it got. */
 void paint_stack(void);
 
 /* Writes a line `stack USED RESERVE`, bytes. */

@@ -1,4 +1,5 @@
-//! Benchmarks, and their dated records in `benches/record/<machine>/`.
+//! Benchmarks, and their dated records in `benches/record/<machine>/`; those of the boards lie in
+//! `benches/record/qemu/`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -103,15 +104,19 @@ pub fn run(args: &[String]) -> Result<bool, String> {
         .filter(is_wanted)
         .map(|bench| Ok((bench.name, bench.commands(peers)?)))
         .collect();
-    let record = Record::new()?;
+    let plan = plan?;
     let mut good = true;
-    for (name, commands) in plan? {
-        good &= record.keep(name, commands)?;
+    if !plan.is_empty() {
+        let record = Record::new()?;
+        for (name, commands) in plan {
+            good &= record.keep(name, commands)?;
+        }
+        println!("records: {}", record.folder.display());
     }
     if wanted.iter().any(|name| *name == BOARDS) {
-        firmware::record(&record.date)?;
+        let folder = firmware::record(&date(SystemTime::now()))?;
+        println!("records: {}", folder.display());
     }
-    println!("records: {}", record.folder.display());
     Ok(good)
 }
 
@@ -182,13 +187,12 @@ impl Record {
         let folder = root().join("benches/record").join(slug(&cpu, cores));
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let rustc = output(command("rustc", &["--version"]))?;
-        let commit = output(command("git", &["rev-parse", "--short", "HEAD"]));
         let machine = format!(
             "cpu: {cpu}\ncores: {cores}\nos: {}-{}\nrustc: {}\ncommit: {}\n",
             std::env::consts::ARCH,
             std::env::consts::OS,
             rustc.trim(),
-            commit.as_deref().unwrap_or("unknown").trim(),
+            commit(),
         );
         Ok(Self {
             folder,
@@ -213,6 +217,12 @@ impl Record {
         std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
         Ok(good)
     }
+}
+
+/// The commit that is checked out.
+pub fn commit() -> String {
+    let commit = output(command("git", &["rev-parse", "--short", "HEAD"]));
+    commit.map_or_else(|_| "unknown".to_owned(), |commit| commit.trim().to_owned())
 }
 
 fn cpu() -> String {

@@ -50,8 +50,8 @@ impl Compiler {
             if one.has(target) {
                 return Ok(one);
             }
-            let got = if options.install {
-                one.get(target)
+            let got = if options.tools.install() {
+                one.get(target, options)
             } else {
                 Err("not installed here".to_owned())
             };
@@ -85,17 +85,27 @@ impl Compiler {
         }
     }
 
-    fn get(self, target: &str) -> Result<(), String> {
+    fn get(self, target: &str, options: &Options) -> Result<(), String> {
         match self {
             Self::Rustup => run(command("rustup", &["target", "add", target])),
             Self::Debian => {
                 let there = [RUSTC, CARGO].map(|program| works(command(program, &["--version"])));
                 if there != [true; 2] || !vendored()?.is_dir() {
-                    debian::install(&PACKAGES, false)?;
+                    debian::install(&PACKAGES, false, options.tools)?;
                 }
                 build(target)
             }
         }
+    }
+
+    /// What it says of itself.
+    pub fn version(self) -> Result<String, String> {
+        let program = match self {
+            Self::Rustup => "rustc",
+            Self::Debian => RUSTC,
+        };
+        let version = output(command(program, &["--version"]))?;
+        Ok(version.trim().to_owned())
     }
 
     /// Cargo with `args`, which compiles for `target` by this compiler.

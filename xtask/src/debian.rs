@@ -1,8 +1,10 @@
 //! Packages of Debian and Ubuntu, by name.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::shell::{command, output, run};
+use crate::shell::{command, output, run, works};
+use crate::step::Tools;
 
 /// Where apt-get finds its sources.
 const SOURCES: &str = "/etc/apt";
@@ -23,17 +25,38 @@ pub fn arguments(packages: &[&str], newest: bool) -> Vec<String> {
     all
 }
 
-/// Installs `packages`. Where `newest` asks for it, a Debian that knows no backports gets their
-/// suite first: its own QEMU may not go together with what is installed.
-pub fn install(packages: &[&str], newest: bool) -> Result<(), String> {
-    if newest && backports().is_none() {
+/// Whether packages may be installed: by root, or by sudo where it asks for no password.
+pub fn may_install() -> bool {
+    is_root() || works(command("sudo", &["-n", "true"]))
+}
+
+fn is_root() -> bool {
+    output(command("id", &["-u"])).is_ok_and(|id| id.trim() == "0")
+}
+
+/// Installs `packages`. Where `newest` asks for it and sources may change, a Debian that knows no
+/// backports gets their suite first: its own QEMU may not go together with what is installed.
+pub fn install(packages: &[&str], newest: bool, tools: Tools) -> Result<(), String> {
+    if !may_install() {
+        return Err("neither root nor sudo without a password".to_owned());
+    }
+    if newest && tools == Tools::SetUp && backports().is_none() {
         add_backports().unwrap_or_else(|why| eprintln!("    no backports: {why}"));
     }
     // Lists that cannot be renewed may still do.
-    let _ = run(command("apt-get", &["update"]));
+    let _ = run(apt_get(&["update"]));
     let arguments = arguments(packages, newest);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    run(command("apt-get", &arguments))
+    eprintln!("    apt-get {}", arguments.join(" "));
+    run(apt_get(&arguments))
+}
+
+/// apt-get as root.
+fn apt_get(args: &[&str]) -> Command {
+    if is_root() {
+        return command("apt-get", args);
+    }
+    command("sudo", &[&["-n", "apt-get"], args].concat())
 }
 
 /// The suite of backports that apt-get knows.
@@ -46,7 +69,7 @@ fn backports() -> Option<String> {
     Some(word.to_owned())
 }
 
-/// Adds the suite of backports to Debian's own sources; takes it back where it has no lists.
+/// Adds the suite of backports to Debian's own sources, as root; takes it back where it has no lists.
 fn add_backports() -> Result<(), String> {
     let release = std::fs::read_to_string("/etc/os-release").map_err(|e| e.to_string())?;
     let field = |name: &str| {
@@ -66,7 +89,7 @@ fn add_backports() -> Result<(), String> {
         return Ok(());
     };
     eprintln!("    {codename}-backports added to {}", changed.display());
-    run(command("apt-get", &["update"])).or_else(|why| {
+    run(apt_get(&["update"])).or_else(|why| {
         restore(&changed)?;
         Err(format!("{why}; {} is as before", changed.display()))
     })

@@ -5,45 +5,42 @@
 //! | --- | --- |
 //! | [`board`] | boards; programs built and run, with limits of time and stack |
 //! | [`results`] | lines that programs print |
-//! | [`kernels`] | instructions a unit of work |
+//! | [`mod@kernels`] | instructions a unit of work |
 //! | [`images`] | images without panics, within their memory; the program in C |
 //! | [`figures`], [`elf`] | instructions of a frame and its parts; bytes of an image |
-//! | [`recording`], [`replay`] | frames for a board; its answers judged by the metric |
+//! | [`mod@record`] | figures kept, and held to those kept last |
+//! | [`recording`], [`mod@replay`] | frames for a board; its answers judged by the metric |
 
 mod board;
 mod elf;
 mod figures;
 mod images;
 mod kernels;
+mod record;
 mod recording;
 mod replay;
 mod results;
 
+use std::path::PathBuf;
 use std::thread;
 
 use crate::compiler::{Compiler, host_cargo};
 use crate::setup::require_gcc;
-use crate::shell::{root, write};
-use crate::step::{Options, Outcome, Step};
-use board::{AN386, AN500, AN547, Board, EDGE, Program, Ran, VIRT, build_here};
-use figures::{Figures, millions};
+use crate::shell::root;
+use crate::step::{Options, Outcome, Step, Tools};
+use board::{AN500, AN547, BOARDS, Board, EDGE, Program, Ran, build_here};
+use figures::Figures;
 pub use recording::write_golden;
 use results::words;
 
 /// Most instructions of one new frame of the preset `edge` on a Cortex-M7.
 const FRAME: f64 = 16e6;
-/// Readouts of `edge` whose every frame has to keep to [`FRAME`]. The fit started from the head's
-/// claims costs the head and a fit, together more.
-const BOUNDED: [&str; 2] = ["fit", "head"];
 /// The readout that ships: see `StreamConfig::of`.
 const SHIPPED: &str = "fit";
 /// Most bytes of the preset `edge`: RAM for static memory and stack, flash for code and model. The
 /// board's linker script holds it to both as well.
 const RAM: usize = 128 * 1024;
 const FLASH: usize = 256 * 1024;
-
-/// All boards.
-const BOARDS: [&Board; 4] = [&AN386, &AN500, &AN547, &VIRT];
 
 /// The steps of `cargo xtask firmware`.
 pub const STEPS: &[Step] = &[
@@ -106,7 +103,7 @@ pub const STEPS: &[Step] = &[
 /// A board and who compiles for it.
 type Ready = (&'static Board, Compiler);
 
-/// Runs `work` with those of `boards` that can be had here.
+/// Runs `work` with those of `boards` that can be had here; all, where `options` insist.
 fn on(
     boards: &[&'static Board],
     options: &Options,
@@ -120,14 +117,18 @@ fn on(
             Err(why) => missing.push(format!("{}: {why}", board.name)),
         }
     }
-    if ready.is_empty() {
-        return Outcome::Skipped(missing.join("; "));
+    if !missing.is_empty() {
+        let lacking = options.lacking(missing.join("\n"));
+        if ready.is_empty() || matches!(lacking, Outcome::Failed { .. }) {
+            return lacking;
+        }
     }
+    let not_checked = |why: String| format!("NOT CHECKED: {why}");
     match work(&ready) {
         Ok(notes) => Outcome::Passed {
             passed: ready.len(),
             skipped: missing.len(),
-            notes: [notes, missing].concat(),
+            notes: missing.into_iter().map(not_checked).chain(notes).collect(),
         },
         Err(why) => Outcome::unless(why.lines().map(str::to_owned).collect()),
     }
@@ -175,7 +176,7 @@ fn run(program: &Program) -> Result<Ran, String> {
 fn c_example(options: &Options) -> Outcome {
     match require_gcc(options) {
         Ok(()) => on(&[&EDGE], options, |ready| images::c_example(ready[0].1)),
-        Err(missing) => Outcome::Skipped(missing),
+        Err(missing) => options.lacking(missing),
     }
 }
 
@@ -207,9 +208,21 @@ fn golden() -> Result<Outcome, String> {
 }
 
 fn kernels(ready: &[Ready]) -> Result<Vec<String>, String> {
+    let all = latencies(ready)?;
+    let mut notes: Vec<_> = all.iter().map(kernels::Latencies::judge).collect();
+    notes.push(kernels::table(&all).held_to_record());
+    unless(notes)
+}
+
+/// What every kernel takes on all boards.
+fn latencies(ready: &[Ready]) -> Result<Vec<kernels::Latencies>, String> {
     let ran = together(&build(ready, "latency")?, run)?;
-    let judge = |((board, _), ran): (&Ready, Ran)| kernels::judge(board, &ran.text);
-    unless(ready.iter().zip(ran).map(judge).collect())
+    let read = |((board, _), ran): (&Ready, Ran)| {
+        let latencies = kernels::Latencies::read(board, &ran.text)?;
+        println!("{}", latencies.text());
+        Ok(latencies)
+    };
+    unless(ready.iter().zip(ran).map(read).collect())
 }
 
 fn self_test(ready: &[Ready]) -> Result<Vec<String>, String> {
@@ -268,62 +281,44 @@ fn frame(ready: &[Ready]) -> Result<Vec<String>, String> {
     let mut notes = Vec::new();
     for figures in &all {
         println!("{}", figures.text());
-        notes.push(within(figures));
+        notes.push(figures.judge(FRAME));
     }
+    let tables = figures::tables(&all);
+    notes.extend(tables.iter().map(record::Table::held_to_record));
     unless(notes)
-}
-
-/// The worst frame of each readout; of `edge` on a Cortex-M7, those that have to keep to the budget.
-fn within(figures: &Figures) -> Result<String, String> {
-    let limited = figures.board.name == AN500.name && figures.model == "edge";
-    let mut worst = Vec::new();
-    for frames in &figures.frames {
-        let most = frames.each[2];
-        let found = format!("{} {}", frames.readout, millions(most));
-        if limited && BOUNDED.contains(&frames.readout.as_str()) && most > FRAME {
-            let limit = millions(FRAME);
-            return Err(format!(
-                "edge: {found} M instructions, expected at most {limit} M"
-            ));
-        }
-        worst.push(found);
-    }
-    let lacking = BOUNDED
-        .iter()
-        .find(|name| !figures.frames.iter().any(|f| f.readout == **name));
-    if let Some(name) = lacking {
-        return Err(format!(
-            "{}: no figure for the readout {name}",
-            figures.model
-        ));
-    }
-    Ok(format!(
-        "{} on {}: worst frame, M instructions: {}",
-        figures.model,
-        figures.board.name,
-        worst.join(", ")
-    ))
 }
 
 fn replay(ready: &[Ready]) -> Result<Vec<String>, String> {
-    let mut notes = Vec::new();
-    for (board, program) in ready.iter().zip(build(ready, "edge")?) {
-        let (board, _) = board;
-        let trials = replay::TRIALS.map(|trial| (trial, trial.record()));
-        let results = together(&trials, |(trial, recording)| {
-            trial.run(&program, board, SHIPPED, recording.as_ref()?)
-        })?;
-        let elf::Sizes { flash, ram } = elf::sizes(&program.path)?;
-        let stack = results.iter().map(|result| result.stack).max().unwrap_or(0);
-        let memory = format!("{flash} bytes of flash, {ram} + {stack} bytes of RAM and stack");
-        notes.push(if ram + stack > RAM || flash > FLASH {
-            Err(format!("{memory}, expected at most {FLASH} and {RAM}"))
-        } else {
-            Ok(memory)
-        });
-        notes.extend(results.iter().map(|result| result.judge(FRAME)));
-    }
+    let (figures, results) = replayed(ready)?;
+    let images::Memory { sizes, stack } = figures;
+    let elf::Sizes { flash, ram } = sizes;
+    let memory = format!("{flash} bytes of flash, {ram} + {stack} bytes of RAM and stack");
+    let mut notes = vec![if ram + stack > RAM || flash > FLASH {
+        Err(format!("{memory}, expected at most {FLASH} and {RAM}"))
+    } else {
+        Ok(memory)
+    }];
+    notes.extend(results.iter().map(|result| result.judge(FRAME)));
+    notes.push(replay::table(&results).held_to_record());
+    notes.push(images::table(&figures).held_to_record());
     unless(notes)
+}
+
+/// The image `edge` over the windows of every trial.
+fn replayed(ready: &[Ready]) -> Result<(images::Memory, Vec<replay::Replayed>), String> {
+    let programs = build(ready, "edge")?;
+    let ([(board, _)], [program]) = (ready, &programs[..]) else {
+        return Err("replay: expected one board".to_owned());
+    };
+    let trials = replay::TRIALS.map(|trial| (trial, trial.record()));
+    let results = together(&trials, |(trial, recording)| {
+        trial.run(program, board, SHIPPED, recording.as_ref()?)
+    })?;
+    let memory = images::Memory {
+        sizes: elf::sizes(&program.path)?,
+        stack: results.iter().map(|result| result.stack).max().unwrap_or(0),
+    };
+    Ok((memory, results))
 }
 
 /// Windows of the demonstration's one scene.
@@ -347,23 +342,27 @@ fn stream(ready: &[Ready]) -> Result<Vec<String>, String> {
     unless(ran.into_iter().map(judge).collect())
 }
 
-/// Writes the figures of all profiled boards to `benches/record/qemu/`, and prints them as the tables
-/// of the boards' README; an error says what is missing.
-pub fn record(date: &str) -> Result<(), String> {
-    let options = Options::parse(&[], STEPS, false)?;
-    let ready = |board: &&'static Board| Ok((*board, board.tools(&options)?));
-    let all = measure(
-        &PROFILED
-            .iter()
-            .map(ready)
-            .collect::<Result<Vec<_>, String>>()?,
-    )?;
-    for figures in &all {
-        println!("{}", figures.text());
+/// Measures everything on all boards, prints it, and keeps it in `benches/record/qemu/` under `date`;
+/// the folder, or what is missing.
+pub fn record(date: &str) -> Result<PathBuf, String> {
+    let options = Options::parse(&[], STEPS, Tools::Needed)?;
+    let ready = |boards: &[&'static Board]| {
+        let tools = |board: &&'static Board| board.tools(&options).map(|tools| (*board, tools));
+        boards.iter().map(tools).collect::<Result<Vec<Ready>, _>>()
+    };
+    let boards = ready(&BOARDS)?;
+    let kernels = latencies(&boards)?;
+    let figures = measure(&ready(&PROFILED)?)?;
+    figures.iter().for_each(|each| println!("{}", each.text()));
+    let (memory, results) = replayed(&ready(&[&EDGE])?)?;
+    for result in &results {
+        println!("{}", result.judge(FRAME)?);
     }
-    for (name, text) in figures::csv(&all) {
-        let file = format!("{date}-firmware-{name}.csv");
-        write(&root().join("benches/record/qemu").join(file), &text)?;
+    let mut tables = vec![kernels::table(&kernels), replay::table(&results)];
+    tables.extend(figures::tables(&figures));
+    tables.push(images::table(&memory));
+    for table in &tables {
+        table.keep(date)?;
     }
-    Ok(())
+    record::keep_circumstances(date, boards[0].1)
 }

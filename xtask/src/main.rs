@@ -34,23 +34,27 @@ mod test;
 
 use std::process::ExitCode;
 
-use step::{Options, Step};
+use step::{Options, Step, Tools};
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   check [--skip NAME]... [--list]   what needs no installing: formatting, lints, rules, docs
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
-  bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/
+  bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/, those of
+                                    the boards (firmware, only where named) to benches/record/qemu/
   header                            writes the C header of the core
-  setup [--compiler NAME]           installs compilers and QEMU for the boards
+  setup [--compiler NAME]           installs compilers and QEMU for the boards; as root on Debian
+                                    it may add the suite of backports to the sources of apt-get
   firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
   golden                            writes the boards' golden frames
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
 --skip takes the name of a step or of its group; --list prints both. --compiler, of test, setup and
 firmware, takes rustup or debian: who compiles for the boards. Without it Debian's compiler does where
-rustup has no target to give.";
+rustup has no target to give. Packages are installed by root, or by sudo where it asks for no password.
+Boards whose tools are missing all the same fail firmware, and test where packages may be installed or
+CI is set; elsewhere test leaves them out and says so.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -67,28 +71,32 @@ fn main() -> ExitCode {
 /// Runs a command: `Ok(false)` for a failed check, `Err` for bad usage.
 fn dispatch(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(name, rest)| (name.as_str(), rest)) {
-        Some(("check", rest)) => run(check::STEPS.to_vec(), rest, false),
+        Some(("check", rest)) => run(check::STEPS.to_vec(), rest, Tools::Unused),
         Some(("test", rest)) => {
             let steps = [check::STEPS, test::STEPS, firmware::STEPS];
-            run(steps.concat(), rest, true)
+            run(steps.concat(), rest, Tools::Wanted)
         }
         Some(("bench", rest)) => bench::run(rest),
-        Some(("header", _)) => image::write_header(),
-        Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, true),
-        Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, true),
-        Some(("golden", _)) => firmware::write_golden(),
+        Some(("header", [])) => image::write_header(),
+        Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, Tools::SetUp),
+        Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, Tools::Installed),
+        Some(("golden", [])) => firmware::write_golden(),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");
             Ok(true)
         }
+        Some((name @ ("header" | "golden"), rest)) => Err(format!(
+            "{name}: expected no arguments, got {}",
+            rest.join(" ")
+        )),
         Some((name, _)) => Err(format!("unknown command '{name}'\n\n{USAGE}")),
         None => Err(USAGE.to_owned()),
     }
 }
 
-fn run(steps: Vec<Step>, args: &[String], install: bool) -> Result<bool, String> {
-    let options = Options::parse(args, &steps, install)?;
+fn run(steps: Vec<Step>, args: &[String], tools: Tools) -> Result<bool, String> {
+    let options = Options::parse(args, &steps, tools)?;
     if options.list {
         for step in &steps {
             println!("{:<14} {:<8} {}", step.name, step.group, step.about);

@@ -95,8 +95,8 @@ impl Tool {
         if works(self.version()) {
             return Ok(());
         }
-        let result = if options.install {
-            debian::install(&[self.package], self.newest)
+        let result = if options.tools.install() {
+            debian::install(&[self.package], self.newest, options.tools)
         } else {
             Err("not installed here".to_owned())
         };
@@ -109,7 +109,7 @@ impl Tool {
         let install = debian::arguments(&[self.package], self.newest).join(" ");
         let program = self.program;
         Err(format!(
-            "no {program}: as root, apt-get update && apt-get {install} ({why})"
+            "no {program}: cargo xtask setup or, as root, apt-get update && apt-get {install} ({why})"
         ))
     }
 

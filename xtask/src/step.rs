@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::compiler::Compiler;
+use crate::debian;
 
 /// How a step ended.
 pub enum Outcome {
@@ -81,25 +82,53 @@ pub struct Step {
     pub run: fn(&Options) -> Outcome,
 }
 
+/// What a command may do about tools that are missing, and what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tools {
+    /// None for boards are needed.
+    Unused,
+    /// Nothing is installed; what is missing fails.
+    Needed,
+    /// Packages and targets are installed; what is missing afterwards fails where packages may be
+    /// installed at all, and is left out elsewhere.
+    Wanted,
+    /// Packages and targets are installed; what is missing afterwards fails.
+    Installed,
+    /// The same, and apt-get's sources may get the suite of backports.
+    SetUp,
+}
+
+impl Tools {
+    /// Whether packages and targets may be installed.
+    pub fn install(self) -> bool {
+        matches!(self, Self::Wanted | Self::Installed | Self::SetUp)
+    }
+
+    /// Whether a tool that is missing fails a step; `leave` says that packages may be installed.
+    fn fails(self, leave: bool) -> bool {
+        self != Self::Wanted || leave
+    }
+}
+
 /// What the command line asked for.
 pub struct Options {
     /// Names of steps or groups to leave out.
     pub skip: Vec<String>,
     /// Print the steps and stop.
     pub list: bool,
-    /// Whether missing tools may be installed.
-    pub install: bool,
+    /// What may be done about missing tools.
+    pub tools: Tools,
     /// Who compiles for the boards; whoever can, if nobody is named.
     pub compiler: Option<Compiler>,
 }
 
 impl Options {
     /// Parses `args`; a name to skip must be that of a step or group.
-    pub fn parse(args: &[String], steps: &[Step], install: bool) -> Result<Self, String> {
+    pub fn parse(args: &[String], steps: &[Step], tools: Tools) -> Result<Self, String> {
         let mut options = Self {
             skip: Vec::new(),
             list: false,
-            install,
+            tools,
             compiler: None,
         };
         let mut args = args.iter();
@@ -112,14 +141,32 @@ impl Options {
             match name {
                 "--list" => options.list = true,
                 "--skip" => options.skip.push(step_named(steps, value())?),
-                "--compiler" => options.compiler = Some(compiler_named(value())?),
+                "--compiler" if tools != Tools::Unused => {
+                    options.compiler = Some(compiler_named(value())?);
+                }
                 _ => {
-                    let expected = "--skip, --compiler or --list";
+                    let expected = match tools {
+                        Tools::Unused => "--skip or --list",
+                        _ => "--skip, --compiler or --list",
+                    };
                     return Err(format!("unknown option '{arg}', expected {expected}"));
                 }
             }
         }
         Ok(options)
+    }
+
+    /// How a step ends that lacks a tool: left out only where nobody may install it.
+    pub fn lacking(&self, why: String) -> Outcome {
+        let leave = std::env::var_os("CI").is_some() || debian::may_install();
+        if self.tools.fails(leave) {
+            return Outcome::Failed {
+                passed: 0,
+                failed: 1,
+                reasons: why.lines().map(str::to_owned).collect(),
+            };
+        }
+        Outcome::Skipped(format!("NOT CHECKED: {}", why.replace('\n', "; ")))
     }
 
     fn skips(&self, step: &Step) -> bool {
@@ -207,5 +254,30 @@ impl Totals {
                 ("skipped", vec![reason])
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unasked_for_tools_may_be_missing() {
+        let fails = |tools: Tools| [false, true].map(|leave| tools.fails(leave));
+        assert_eq!(fails(Tools::Wanted), [false, true]);
+        assert_eq!(fails(Tools::Installed), [true; 2]);
+        assert_eq!(fails(Tools::Needed), [true; 2]);
+        assert!(!Tools::Needed.install() && !Tools::Unused.install());
+    }
+
+    #[test]
+    fn compilers_are_for_those_who_need_one() {
+        let parse = |tools| Options::parse(&["--compiler=debian".to_owned()], &[], tools);
+        assert_eq!(
+            parse(Tools::Wanted).ok().map(|options| options.compiler),
+            Some(Some(Compiler::Debian))
+        );
+        let refused = parse(Tools::Unused).err().unwrap();
+        assert!(refused.contains("expected --skip or --list"), "{refused}");
     }
 }

@@ -90,7 +90,7 @@ fn no_std() -> Result<Outcome, String> {
 fn no_panic(options: &Options) -> Outcome {
     match Compiler::require(BARE_TARGET, options) {
         Ok(compiler) => image::no_panic(compiler, BARE_TARGET).into(),
-        Err(missing) => Outcome::Skipped(missing),
+        Err(missing) => options.lacking(missing),
     }
 }
 
@@ -120,7 +120,7 @@ fn sanitizer() -> Result<Outcome, String> {
 fn cortex_m(options: &Options) -> Outcome {
     let compiler = match Compiler::require(BARE_TARGET, options) {
         Ok(compiler) => compiler,
-        Err(missing) => return Outcome::Skipped(missing),
+        Err(missing) => return options.lacking(missing),
     };
     let args = [
         "build",

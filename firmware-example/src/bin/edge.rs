@@ -1,5 +1,6 @@
-//! The image for a sensor: targets in a recording by the offset head and the fit, within 128 KiB of
-//! RAM and 256 KiB of flash, and nothing in it that panics: `edge READOUT FILE`.
+//! The image for a sensor: targets in a recording by the offset head or the fit of the preset `edge`,
+//! without its network with the map, within 128 KiB of RAM and 256 KiB of flash, and nothing in it that
+//! panics: `edge READOUT FILE`.
 //!
 //! Prints `window TICKS NUMBER…` for every frame with an answer, where eight numbers stand for a
 //! target: bits of row and column (pixels), score, intensity, the standard deviations of row and
@@ -49,16 +50,22 @@ fn replay(readout: Readout, mut source: Source) -> bool {
             stream.reset();
         }
         frames += 1;
-        push(stream, &Frame::read(&bytes));
+        if !push(stream, &Frame::read(&bytes)) {
+            return false;
+        }
     }
     frames > 0
 }
 
-fn push(stream: &mut Stream<'_, HeadMemory<32>>, frame: &Frame) {
+/// Pushes a frame and prints its answer; whether it was taken.
+fn push(stream: &mut Stream<'_, HeadMemory<32>>, frame: &Frame) -> bool {
     let before = ticks();
     let answer = stream.push(&frame.readings, None);
     let taken = ticks() - before;
-    if let Ok(Some(answer)) = answer {
+    let Ok(answer) = answer else {
+        return refuse("a frame was refused");
+    };
+    if let Some(answer) = answer {
         Line::new("window").decimal(taken).put();
         for target in &answer.targets {
             let numbers = numbers(target).into_iter();
@@ -69,4 +76,5 @@ fn push(stream: &mut Stream<'_, HeadMemory<32>>, frame: &Frame) {
         }
         Line::new("").say();
     }
+    true
 }

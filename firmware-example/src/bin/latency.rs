@@ -131,15 +131,15 @@ fn run() -> bool {
         memory.samples(kernels);
         memory.products_of_tables(kernels);
     }
-    locate();
-    true
+    locate()
 }
 
 /// The fit of windows with 2 to 4 targets, without noise and with noise of 2 and 5 counts: the
-/// fastest, the median and the slowest of them.
-fn locate() {
+/// fastest, the median and the slowest of them. Whether every fit found something.
+fn locate() -> bool {
     let Ok(locator) = Locator::new(LocateConfig::SEQ_CSIST) else {
-        return;
+        say!("failed locate: its configuration is refused");
+        return false;
     };
     let (mut workspace, mut numbers) = (Workspace::new(), Numbers::new(0x5eed_0006));
     let mut taken = [0; WINDOWS];
@@ -149,7 +149,10 @@ fn locate() {
         let before = ticks();
         let found = locator.locate(&mut workspace, &window, None, &[]);
         *taken = ticks() - before;
-        black_box(found.is_ok());
+        if let Err(error) = black_box(&found) {
+            say!("failed locate, window {index}: {error}");
+            return false;
+        }
     }
     taken.sort_unstable();
     for (name, ticks) in [
@@ -159,6 +162,7 @@ fn locate() {
     ] {
         say!("ticks {name} f64 {ticks} 1");
     }
+    true
 }
 
 impl Memory {

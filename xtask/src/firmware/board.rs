@@ -19,7 +19,7 @@ pub struct Board {
     pub processor: &'static str,
     /// What the compiler builds for.
     pub target: &'static str,
-    emulator: &'static str,
+    pub emulator: &'static str,
     /// Instructions of 64 ns (`-icount shift=6`) a tick of the board's clock.
     pub instructions: f64,
     /// Most instructions a multiply-add of the 3×3 convolution from 32 to 32 channels, with the
@@ -68,6 +68,9 @@ pub const VIRT: Board = Board {
     instructions: 1.0,
     limit: None,
 };
+
+/// All boards, one a processor.
+pub const BOARDS: [&Board; 4] = [&AN386, &AN500, &AN547, &VIRT];
 
 /// A program that does not end by then hangs: the longest takes two minutes on a free processor.
 const LIMIT: Duration = Duration::from_secs(1800);

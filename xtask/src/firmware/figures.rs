@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::board::Board;
+use super::board::{AN500, Board};
 use super::elf::Sizes;
+use super::record::Table;
 use super::results::{number, words};
 
+/// Readouts of `edge` whose every frame has to keep to the budget. The fit started from the head's
+/// claims costs the head and a fit, together more.
+const BOUNDED: [&str; 2] = ["fit", "head"];
 /// Instructions of new frames by one readout.
 #[derive(Clone, Debug)]
 pub struct Frames {
@@ -112,6 +116,33 @@ impl Figures {
         text
     }
 
+    /// The worst frame of each readout; those of `edge` on a Cortex-M7 that are bounded have to keep to
+    /// `budget`, instructions.
+    pub fn judge(&self, budget: f64) -> Result<String, String> {
+        let limited = self.board.name == AN500.name && self.model == "edge";
+        let mut worst = Vec::new();
+        for frames in &self.frames {
+            let most = frames.each[2];
+            let found = format!("{} {}", frames.readout, millions(most));
+            if limited && BOUNDED.contains(&frames.readout.as_str()) && most > budget {
+                let limit = millions(budget);
+                return Err(format!(
+                    "edge: {found} M instructions, expected at most {limit} M"
+                ));
+            }
+            worst.push(found);
+        }
+        let there = |name: &str| self.frames.iter().any(|frames| frames.readout == name);
+        if let Some(name) = BOUNDED.iter().find(|name| !there(name)) {
+            return Err(format!("{}: no figure for the readout {name}", self.model));
+        }
+        let (model, board) = (self.model, self.board.name);
+        let worst = worst.join(", ");
+        Ok(format!(
+            "{model} on {board}: worst frame, M instructions: {worst}"
+        ))
+    }
+
     fn parts(&self) -> impl Iterator<Item = (&Frames, &str, f64)> {
         self.frames.iter().flat_map(|frames| {
             let parts = frames.parts.iter();
@@ -119,52 +150,71 @@ impl Figures {
         })
     }
 
-    /// What the rows of every file begin with.
-    fn key(&self) -> String {
-        format!("{},{}", self.board.name, self.model)
+    /// A row of a table.
+    fn row(&self, words: [&str; 2], figures: &[String]) -> Vec<String> {
+        let words = [self.board.name, self.model].into_iter().chain(words);
+        words
+            .map(str::to_owned)
+            .chain(figures.iter().cloned())
+            .collect()
     }
 }
 
-/// The files of a record: name, and text as CSV.
-pub fn csv(all: &[Figures]) -> [(&'static str, String); 3] {
-    let mut frames_csv =
-        "board,model,readout,kernels,windows,least_instructions,median,most\n".to_owned();
-    let mut parts_csv =
-        "board,model,readout,part,mean_instructions_a_frame,share_percent\n".to_owned();
-    let mut images_csv = "board,model,flash_bytes,static_ram_bytes,stack_bytes_used\n".to_owned();
+/// The tables of a record: frames, their parts, images.
+pub fn tables(all: &[Figures]) -> [Table; 3] {
+    let whole = |number: f64| format!("{number:.0}");
+    let mut tables = [
+        Table {
+            name: "frames",
+            columns: "board,model,readout,kernels,windows,least_instructions,median,most",
+            keys: 4,
+            limited: &["least_instructions", "median", "most"],
+            rows: Vec::new(),
+        },
+        Table {
+            name: "parts",
+            columns: "board,model,readout,part,mean_instructions_a_frame,share_percent",
+            keys: 4,
+            limited: &["mean_instructions_a_frame"],
+            rows: Vec::new(),
+        },
+        images(all),
+    ];
     for figures in all {
-        let key = figures.key();
         for frames in &figures.frames {
-            let Frames {
-                readout,
-                set,
-                windows,
-                ..
-            } = frames;
-            let [least, median, most] = frames.each;
-            let _ = writeln!(
-                frames_csv,
-                "{key},{readout},{set},{windows},{least:.0},{median:.0},{most:.0}"
-            );
+            let numbers = [&[frames.windows], &frames.each[..]].concat();
+            let numbers: Vec<_> = numbers.into_iter().map(whole).collect();
+            let row = figures.row([&frames.readout, &frames.set], &numbers);
+            tables[0].rows.push(row);
         }
         for (frames, name, each) in figures.parts() {
             let share = 100.0 * each / frames.total();
-            let readout = &frames.readout;
-            let _ = writeln!(parts_csv, "{key},{readout},{name},{each:.0},{share:.2}");
+            let numbers = [whole(each), format!("{share:.2}")];
+            let row = figures.row([&frames.readout, name], &numbers);
+            tables[1].rows.push(row);
         }
-        let Sizes { flash, ram } = figures.sizes;
-        let _ = writeln!(images_csv, "{key},{flash},{ram},{}", figures.stack);
     }
-    [
-        ("frames", frames_csv),
-        ("parts", parts_csv),
-        ("images", images_csv),
-    ]
+    tables
+}
+
+fn images(all: &[Figures]) -> Table {
+    let row = |figures: &Figures| {
+        let Sizes { flash, ram } = figures.sizes;
+        let bytes = [flash, ram, figures.stack].map(|bytes| bytes.to_string());
+        let words = [figures.board.name, figures.model].map(str::to_owned);
+        words.into_iter().chain(bytes).collect()
+    };
+    Table {
+        name: "images",
+        columns: "board,model,flash_bytes,static_ram_bytes,stack_bytes_used",
+        keys: 2,
+        limited: &["flash_bytes", "static_ram_bytes", "stack_bytes_used"],
+        rows: all.iter().map(row).collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::board::AN500;
     use super::*;
 
     const TEXT: &str = "frame edge fit dsp 2 100 200 300\npart edge fit locate 400\n\
@@ -182,16 +232,13 @@ mod tests {
             sizes: Sizes { flash: 7, ram: 8 },
             stack: 9,
         };
-        let [(_, frames), (_, parts), (_, images)] = csv(&[figures]);
-        assert!(
-            frames.ends_with("mps2-an500,edge,head,dsp,2,8,8,16\n"),
-            "{frames}"
-        );
-        assert!(
-            parts.contains("mps2-an500,edge,head,head_blocks,9,75.00\n"),
-            "{parts}"
-        );
-        assert!(images.ends_with("mps2-an500,edge,7,8,9\n"), "{images}");
+        let rows = tables(&[figures]).map(|table| table.rows.last().unwrap().join(","));
+        let expected = [
+            "mps2-an500,edge,head,dsp,2,8,8,16",
+            "mps2-an500,edge,head,locate,3,25.00",
+            "mps2-an500,edge,7,8,9",
+        ];
+        assert_eq!(rows, expected);
     }
 
     #[test]

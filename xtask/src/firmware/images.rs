@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::board::{EDGE, build_here};
 use super::elf;
+use super::record::Table;
 use super::results::words;
 use crate::compiler::Compiler;
-use crate::image::link_probe;
+use crate::image::{PANICS, link_probe};
 use crate::setup::GCC;
 use crate::shell::{command, root, run, write};
 
-/// What the names of functions have that only a panic needs.
-const PANICS: [&str; 2] = ["panic", "begin_unwind"];
 /// Instructions and floating point unit of a Cortex-M7, for both compilers.
 const RUST_FLAGS: &str = "rustflags=['-Ctarget-cpu=cortex-m7']";
 const C_FLAGS: &str = "-std=c11 -O2 -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16 \
@@ -24,6 +23,28 @@ const SHOWN: usize = 32;
 /// Static memory that the board's RAM could hold, but not beside the stack's reserve.
 const OVERSIZED: &str =
     "SECTIONS { .oversized (NOLOAD) : { . += 60K; } > RAM } INSERT AFTER .bss;\n";
+
+/// What the image `edge` takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub sizes: elf::Sizes,
+    /// Bytes of stack used at most.
+    pub stack: usize,
+}
+
+/// The table of a record.
+pub fn table(memory: &Memory) -> Table {
+    let elf::Sizes { flash, ram } = memory.sizes;
+    let bytes = [flash, ram, memory.stack].map(|bytes| bytes.to_string());
+    let words = [EDGE.name, "edge"].map(str::to_owned);
+    Table {
+        name: "sensor",
+        columns: "board,image,flash_bytes,static_ram_bytes,stack_bytes_used",
+        keys: 2,
+        limited: &["flash_bytes", "static_ram_bytes", "stack_bytes_used"],
+        rows: vec![words.into_iter().chain(bytes).collect()],
+    }
+}
 
 /// The image `edge`: nothing in it panics, and with more static memory it does not link.
 pub fn edge(compiler: Compiler) -> Result<Vec<String>, String> {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::board::{Board, Program};
 use super::figures::millions;
+use super::record::Table;
 use super::recording::{Recording, Scenes, derefnet};
 use super::results::{number, words};
 use crate::shell::{root, write};
@@ -31,7 +32,9 @@ const TRAJECTORIES: usize = 63;
 
 /// What an image made of a trial.
 #[derive(Debug)]
-pub struct Result {
+pub struct Replayed {
+    board: &'static str,
+    readout: String,
     noise: u32,
     least: f64,
     /// Per cent.
@@ -45,7 +48,7 @@ pub struct Result {
 
 impl Trial {
     /// The frames and their truth.
-    pub fn record(self) -> std::result::Result<Recording, String> {
+    pub fn record(self) -> Result<Recording, String> {
         let scenes = Scenes {
             split: "test",
             trajectories: TRAJECTORIES,
@@ -61,7 +64,7 @@ impl Trial {
         board: &Board,
         readout: &str,
         recording: &Recording,
-    ) -> std::result::Result<Result, String> {
+    ) -> Result<Replayed, String> {
         let file = |what: &str| {
             let name = format!("{readout}-{}-{what}", self.noise);
             root().join("target/xtask/firmware").join(name)
@@ -87,7 +90,9 @@ impl Trial {
         let cso_map = report["cso_map"].as_f64();
         ticks.sort_by(f64::total_cmp);
         let at = |place: usize| ticks.get(place).copied().unwrap_or(0.0) * board.instructions;
-        Ok(Result {
+        Ok(Replayed {
+            board: board.name,
+            readout: readout.to_owned(),
             noise: self.noise,
             least: self.least,
             cso_map: cso_map.ok_or("derefnet metric: expected cso_map")?,
@@ -98,9 +103,9 @@ impl Trial {
     }
 }
 
-impl Result {
+impl Replayed {
     /// The figures in words, or where they leave their bounds; `budget` is for the worst frame.
-    pub fn judge(&self, budget: f64) -> std::result::Result<String, String> {
+    pub fn judge(&self, budget: f64) -> Result<String, String> {
         let [least, median, most] = self.each.map(millions);
         let found = format!(
             "noise {}: CSO-mAP {:.2} over {} windows; {least}, {median}, {most} M instructions a frame \
@@ -121,18 +126,38 @@ impl Result {
     }
 }
 
+/// The table of a record.
+pub fn table(results: &[Replayed]) -> Table {
+    let row = |result: &Replayed| {
+        let words = [result.board, &result.readout]
+            .map(str::to_owned)
+            .into_iter();
+        let figures = [
+            result.noise.to_string(),
+            result.windows.to_string(),
+            format!("{:.2}", result.cso_map),
+        ];
+        let each = result.each.map(|instructions| format!("{instructions:.0}"));
+        words.chain(figures).chain(each).collect()
+    };
+    Table {
+        name: "replay",
+        columns: "board,readout,noise_counts,windows,cso_map_percent,least_instructions,median,most",
+        keys: 3,
+        limited: &["least_instructions", "median", "most"],
+        rows: results.iter().map(row).collect(),
+    }
+}
+
 /// Detections `[x, y, score]` and ticks of every window.
-fn windows(text: &str) -> std::result::Result<(Vec<Value>, Vec<f64>), String> {
+fn windows(text: &str) -> Result<(Vec<Value>, Vec<f64>), String> {
     let bits = |word: &&str| {
         let bits = u64::from_str_radix(word, 16).map(f64::from_bits);
         bits.map_err(|_| format!("window: expected bits of a number, got '{word}'"))
     };
     let read = |words: Vec<&str>| {
         let (ticks, targets) = words.split_first().ok_or("window: expected its ticks")?;
-        let numbers: Vec<f64> = targets
-            .iter()
-            .map(bits)
-            .collect::<std::result::Result<_, _>>()?;
+        let numbers: Vec<f64> = targets.iter().map(bits).collect::<Result<_, _>>()?;
         let (targets, rest) = numbers.as_chunks::<8>();
         if !rest.is_empty() {
             return Err("window: expected eight numbers a target".to_owned());
@@ -165,7 +190,9 @@ mod tests {
     #[test]
     fn both_bounds_hold() {
         let judged = |cso_map, most| {
-            let result = Result {
+            let result = Replayed {
+                board: "a",
+                readout: "fit".to_owned(),
                 noise: 5,
                 least: 90.0,
                 cso_map,
