@@ -5,43 +5,47 @@ use derefnet::model::Frames;
 use derefnet::{Error, Result};
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, WINDOW};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::{HashMap, ToDim};
 
 /// Windows that a network's plan takes at once.
 pub const BATCH: usize = 4;
 
-/// An ONNX file, planned for inputs of fixed shapes.
+/// An ONNX file, planned for a number of windows.
 #[derive(Debug)]
 pub struct Tract {
     plan: Arc<TypedRunnableModel>,
-    shapes: Vec<Vec<usize>>,
+    /// Shapes of the items of each input.
+    items: Vec<Vec<usize>>,
 }
 
 impl Tract {
-    /// Plans `file` for inputs of `shapes`.
+    /// Plans `file`, whose inputs have items of these shapes, for `windows`; `None` leaves their number
+    /// to each run.
     ///
     /// # Panics
     /// If tract refuses the file.
-    pub fn new(file: &[u8], shapes: &[Vec<usize>]) -> Self {
-        Self::try_new(file, shapes).unwrap_or_else(|error| panic!("tract: {error:?}"))
+    pub fn new(file: &[u8], items: &[Vec<usize>], windows: Option<usize>) -> Self {
+        Self::try_new(file, items, windows).unwrap_or_else(|error| panic!("tract: {error:?}"))
     }
 
-    fn try_new(mut file: &[u8], shapes: &[Vec<usize>]) -> TractResult<Self> {
+    fn try_new(mut file: &[u8], items: &[Vec<usize>], windows: Option<usize>) -> TractResult<Self> {
         let mut model = onnx().model_for_read(&mut file)?;
-        for (k, shape) in shapes.iter().enumerate() {
-            model = model.with_input_fact(k, f32::fact(shape).into())?;
+        if let Some(count) = windows {
+            let n = model.symbols.sym("N");
+            model.set_symbols(&HashMap::from([(n, count.to_dim())]))?;
         }
         Ok(Self {
             plan: model.into_optimized()?.into_runnable()?,
-            shapes: shapes.to_vec(),
+            items: items.to_vec(),
         })
     }
 
-    /// Plans the file of a network for [`BATCH`] windows.
+    /// Plans the file of a network for `windows`.
     ///
     /// # Panics
     /// As [`Self::new`].
-    pub fn network(file: &[u8]) -> Self {
-        Self::new(file, &[vec![BATCH, WINDOW, FRAME_SIDE, FRAME_SIDE]])
+    pub fn network(file: &[u8], windows: Option<usize>) -> Self {
+        Self::new(file, &[vec![WINDOW, FRAME_SIDE, FRAME_SIDE]], windows)
     }
 
     /// Values of all outputs.
@@ -54,8 +58,12 @@ impl Tract {
     }
 
     fn try_run(&self, inputs: &[Vec<f32>]) -> TractResult<Vec<Vec<f32>>> {
-        let pairs = self.shapes.iter().zip(inputs);
-        let tensors = pairs.map(|(s, v)| Ok(Tensor::from_shape(s, v)?.into_tvalue()));
+        let pairs = self.items.iter().zip(inputs);
+        let tensors = pairs.map(|(item, values)| {
+            let windows = values.len() / item.iter().product::<usize>();
+            let shape = [&[windows], item.as_slice()].concat();
+            Ok(Tensor::from_shape(&shape, values)?.into_tvalue())
+        });
         let outputs = self.plan.run(tensors.collect::<TractResult<_>>()?)?;
         let values = outputs.iter();
         values

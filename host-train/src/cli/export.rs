@@ -52,6 +52,8 @@ impl Form {
 struct Answer {
     out: PathBuf,
     bytes: u64,
+    /// Stages whose thresholds are negative.
+    jumps: Vec<usize>,
 }
 
 /// Writes the model.
@@ -72,10 +74,19 @@ pub fn run(args: &ExportArgs, common: &Common) -> Result<()> {
     let answer = Answer {
         out: args.out.clone(),
         bytes,
+        jumps: network.jumps(),
     };
-    output::emit(
-        common,
-        &answer,
-        &format!("{}: {bytes} bytes", args.out.display()),
-    )
+    output::emit(common, &answer, &describe(&answer))
+}
+
+fn describe(answer: &Answer) -> String {
+    let Answer { out, bytes, jumps } = answer;
+    let mut text = format!("{}: {bytes} bytes", out.display());
+    if !jumps.is_empty() {
+        text += &format!(
+            "\nthresholds of stages {jumps:?} are negative: cells of maps depend on rounding, and differ \
+             from program to program"
+        );
+    }
+    text
 }

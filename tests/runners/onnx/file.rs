@@ -87,7 +87,7 @@ fn names_are_readable() {
     assert_eq!(weight("qinit").dims, [1089, 121]);
 }
 
-/// Any number of windows at once, chosen when the file is loaded.
+/// Any number of windows at once, chosen when the file is loaded or at every run.
 #[test]
 fn windows_do_not_know_each_other() {
     let (bytes, _) = file("edge");
@@ -95,15 +95,16 @@ fn windows_do_not_know_each_other() {
     let counts: Vec<f32> = scene.frames.iter().map(|&c| c as f32).collect();
     let window = |first: usize| counts[first * FRAME_LEN..][..WINDOW * FRAME_LEN].to_vec();
     let windows: Vec<Vec<f32>> = (0..3).map(window).collect();
-    let planned = |n: usize| Tract::new(&bytes, &[vec![n, WINDOW, 11, 11]]);
-    let together = planned(3).run(&[windows.concat()]).remove(0);
-    let one = planned(1);
-    let apart: Vec<f32> = windows
-        .iter()
-        .flat_map(|window| one.run(std::slice::from_ref(window)).remove(0))
-        .collect();
-    let (error, count) = worst(&together, &apart, MAP_LEN);
-    assert!(count == 3 && error < 1e-6, "{count} windows: {error:.2e}");
+    let together = Tract::network(&bytes, Some(3))
+        .run(&[windows.concat()])
+        .remove(0);
+    let free = Tract::network(&bytes, None);
+    for count in [1, 3] {
+        let runs = windows.chunks(count).map(<[_]>::concat);
+        let apart: Vec<f32> = runs.flat_map(|run| free.run(&[run]).remove(0)).collect();
+        let (error, found) = worst(&together, &apart, MAP_LEN);
+        assert!(found == 3 && error < 1e-6, "{count} at once: {error:.2e}");
+    }
 }
 
 #[test]

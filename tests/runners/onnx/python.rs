@@ -11,7 +11,7 @@ use derefnet_core::physics::MAP_LEN;
 use derefnet_core::physics::{FRAME_LEN, WINDOW};
 use derefnet_tests::tolerance::EXPORTED_WINDOW;
 
-use crate::trained::trained;
+use crate::trained::steady;
 use crate::windows::{trajectories, worst};
 
 fn bytes(values: impl IntoIterator<Item = f32>) -> Vec<u8> {
@@ -36,7 +36,7 @@ fn python(folder: &Path, model: &str) {
 }
 
 fn check(name: &str, trajectory_count: u64) -> usize {
-    let (network, provenance) = trained(name);
+    let (network, provenance) = steady(name);
     let folder = tempfile::tempdir().unwrap();
     let at = |end: &str| folder.path().join(format!("{name}.{end}"));
     network.save_onnx(&at("onnx"), &provenance).unwrap();

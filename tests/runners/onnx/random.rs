@@ -18,6 +18,9 @@ use crate::windows::worst;
 
 /// Random networks; each answers to four windows.
 const CASES: u32 = 64;
+/// Relative L2 by which maps may move with counts that move by a millionth: features that all but
+/// cancel, or large displacements, amplify rounding in every program.
+const STEADY: f64 = 1e-5;
 
 /// A network of drawn weights and what it sees.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +89,19 @@ fn named() -> Vec<(&'static str, Problem)> {
         counts: 0.0,
         ..usual
     };
+    // Shrunk from when displacements of a thousand cells followed the frames.
+    let bright = Problem {
+        sizes: [1, 2, 0],
+        head: None,
+        unit: 0.3,
+        reach: 0.0,
+        counts: 300.0,
+        seed: 104_070_523,
+        ..usual
+    };
     vec![
         ("usual", usual),
+        ("bright", bright),
         ("smallest", smallest),
         ("every sample outside", outside),
         ("dark", dark),
@@ -119,6 +133,10 @@ impl Problem {
             let name = tensor.name.as_str();
             if name.contains("_forward") || name.contains("_backward") {
                 tensor.values.iter_mut().for_each(|v| *v *= 2.0);
+            } else if name.ends_with("conv_offset.weight") {
+                // Large displacements have few digits left for where in a cell they lead.
+                let size = (self.counts / f64::from(self.unit)).max(1.0);
+                tensor.values = draw.normal(len, 0.05 / size);
             } else if name.ends_with("conv_offset.bias") {
                 tensor.values = draw.normal(len, self.reach);
             } else if tensor.values.iter().all(|&v| v == 0.0) {
@@ -136,33 +154,43 @@ impl Problem {
         Draw::new(self.seed, 2).normal(BATCH * WINDOW * FRAME_LEN, self.counts)
     }
 
-    /// Relative L2 of the worst map or answer.
-    fn worst(&self) -> f64 {
+    /// Relative L2 of the worst map or answer; `None` if the network is no measure of rounding: if its
+    /// f32 path moves by more than [`STEADY`] where every count moves by a millionth.
+    fn worst(&self) -> Option<f64> {
         let network = self.network();
-        let file = network.onnx(&Provenance::default()).unwrap();
-        let frames = Frames {
-            counts: self.windows(),
+        let (cpu, windows) = (Cpu::new(), self.windows());
+        let ours = Inference::new(&network, &cpu);
+        let frames = |counts: Vec<f32>| Frames {
+            counts,
             length: WINDOW,
         };
-        let cpu = Cpu::new();
-        let ours = Inference::new(&network, &cpu);
-        let theirs = Tract::network(&file).run(&[frames.counts.clone()]);
-        let (mut error, windows) = worst(&theirs[0], &ours.maps(&frames), MAP_LEN);
-        assert_eq!(windows, BATCH);
+        let maps = ours.maps(&frames(windows.clone()));
+        let sides = [0.999_999, 1.000_001].into_iter().cycle();
+        let moved = windows.iter().zip(sides).map(|(count, side)| count * side);
+        let moved = ours.maps(&frames(moved.collect()));
+        if worst(&moved, &maps, MAP_LEN).0 > STEADY {
+            return None;
+        }
+        let file = network.onnx(&Provenance::default()).unwrap();
+        let theirs = Tract::network(&file, Some(BATCH)).run(std::slice::from_ref(&windows));
+        let (mut error, count) = worst(&theirs[0], &maps, MAP_LEN);
+        assert_eq!(count, BATCH);
         assert_eq!(theirs.len(), 1 + usize::from(self.head.is_some()));
-        if let Ok(answers) = Network::answers(&ours, &frames) {
+        if let Ok(answers) = Network::answers(&ours, &frames(windows)) {
             error = error.max(worst(&theirs[1], &answers, ANSWER_LEN).0);
         }
-        error
+        Some(error)
     }
 }
 
 proptest! {
-    #![proptest_config(random(CASES))]
+    #![proptest_config(ProptestConfig { max_global_rejects: CASES, ..random(CASES) })]
 
     #[test]
     fn random_networks(problem in problems()) {
         let error = problem.worst();
+        prop_assume!(error.is_some());
+        let error = error.unwrap();
         prop_assert!(error <= EXPORTED_WINDOW, "relative L2 {error:.2e}");
     }
 }
@@ -170,7 +198,7 @@ proptest! {
 #[test]
 fn named_networks() {
     for (name, problem) in named() {
-        let error = problem.worst();
+        let error = problem.worst().unwrap();
         println!("{name}: relative L2 at most {error:.2e}");
         assert!(error <= EXPORTED_WINDOW, "{name}: {error:.2e}\n{problem:?}");
     }

@@ -17,7 +17,8 @@ use crate::tract::Tract;
 #[derive(Debug)]
 pub struct Export {
     builder: Builder,
-    shapes: Vec<Vec<usize>>,
+    items: Vec<Vec<usize>>,
+    batch: usize,
     inputs: Vec<Vec<f32>>,
 }
 
@@ -45,7 +46,8 @@ impl Export {
     fn new() -> Self {
         Self {
             builder: Builder::new("operator"),
-            shapes: Vec::new(),
+            items: Vec::new(),
+            batch: 0,
             inputs: Vec::new(),
         }
     }
@@ -54,7 +56,8 @@ impl Export {
     fn maps(&mut self, shape: Shape, values: &[f32]) -> Value {
         let Shape { n, h, w, c } = shape;
         let name = format!("input/{}", self.inputs.len());
-        self.shapes.push(vec![n, c, h, w]);
+        self.items.push(vec![c, h, w]);
+        self.batch = n;
         self.inputs.push(channels_first(shape, values));
         self.builder.input(&name, "", 1, &[c, h, w])
     }
@@ -67,7 +70,7 @@ impl Export {
     fn run(mut self, output: &Value, shape: Shape) -> Vec<f32> {
         self.builder.output(output, "");
         let file = encode(self.builder.finish(), &[]);
-        let values = Tract::new(&file, &self.shapes).run(&self.inputs);
+        let values = Tract::new(&file, &self.items, Some(self.batch)).run(&self.inputs);
         channels_last(shape, &values[0])
     }
 }
