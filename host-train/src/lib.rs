@@ -11,6 +11,7 @@
 //! | [`dataset`] | splits, on-disk layouts, loaders |
 //! | [`tensor`], [`backend`], [`autograd`], [`ops`] | the training engine |
 //! | [`model`] | DeRefNet |
+//! | [`onnx`] | networks as ONNX files |
 //! | [`quantize`] | from a trained network to the integers of a model file |
 //! | [`train`] | losses, Adam, schedules, checkpoints |
 //! | [`eval`] | the metric over data sets, the Cramér–Rao bound, calibration |
@@ -29,6 +30,7 @@ pub mod dataset;
 pub mod error;
 pub mod eval;
 pub mod model;
+pub mod onnx;
 pub mod ops;
 pub mod plot;
 pub mod quantize;

@@ -7,3 +7,4 @@ pub mod oracle;
 pub mod statistics;
 pub mod strategies;
 pub mod tolerance;
+pub mod tract;

@@ -145,3 +145,15 @@ pub const HEAD_BITS: u64 = 0x5a81_a3dc_fa34_97e9;
 
 /// The same of the map, of 320 and of 10,000 windows.
 pub const MAP_BITS: [u64; 2] = [0xfc7f_0d54_233f_3dad, 0xe851_a61b_5607_968e];
+
+/// Relative L2 of a map or an answer of the offset head, between an exported network on another
+/// runtime and our f32 path: the same operators, whose sums run in another order. Networks of nine
+/// stages amplify the roundings of the first.
+pub const EXPORTED_WINDOW: f64 = 1e-4;
+
+/// Per cent of CSO-mAP, that a network may gain or lose in integers: the bound that shipped models keep.
+pub const QUANTISED_MAP: f64 = 0.3;
+
+/// Of the largest value, of maps by weights of another program, or in other units: rounding alone, as
+/// in the golden tensors.
+pub const CHECKPOINT_MAP: f64 = 1e-5;

@@ -49,6 +49,12 @@ pub const STEPS: &[Step] = &[
         run: |_| suites().into(),
     },
     Step {
+        name: "onnx",
+        group: "suites",
+        about: "exported networks pass ONNX's checker and give the same on onnxruntime (Python)",
+        run: |_| onnxruntime().into(),
+    },
+    Step {
         name: "benches",
         group: "benches",
         about: "every benchmark runs once",
@@ -159,6 +165,22 @@ fn suites() -> Result<Outcome, String> {
             names
         },
     })
+}
+
+/// The one suite that needs Python; the others run exported networks on tract.
+fn onnxruntime() -> Result<Outcome, String> {
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let probe = command(&python, &["-c", "import numpy, onnx, onnxruntime"]);
+    if !works(probe) {
+        let how = format!("{python} -m pip install numpy onnx onnxruntime");
+        return Ok(Outcome::Skipped(format!(
+            "needs Python with ONNX's checker and runtime: {how}"
+        )));
+    }
+    let package = ["test", "--package", "derefnet-tests", "--test", "onnx"];
+    let rest = ["--locked", "--", "--ignored"];
+    run(cargo(&[&package[..], &rest].concat()))?;
+    Ok(Outcome::passed())
 }
 
 /// Results of test programs, read off what they print.

@@ -15,15 +15,45 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// File to write; `.safetensors`: all that inference needs, the position code's matrix reduced
-    /// to its row sums.
+    /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers.
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
+    /// Write `.safetensors` as the authors' code computes: maps in counts, the position code's whole
+    /// matrix, no offset head.
+    #[arg(long)]
+    pub authors: bool,
+}
+
+/// What is written.
+enum Form {
+    Reduced,
+    Authors,
+    Onnx,
+}
+
+impl Form {
+    fn of(args: &ExportArgs) -> Result<Self> {
+        let end = args.out.extension().and_then(|e| e.to_str());
+        match (end.unwrap_or_default(), args.authors) {
+            ("safetensors", false) => Ok(Self::Reduced),
+            ("safetensors", true) => Ok(Self::Authors),
+            ("onnx", false) => Ok(Self::Onnx),
+            (end, false) => Err(Error::usage(format!(
+                "--out ends in '.{end}', expected .safetensors or .onnx"
+            ))),
+            (end, true) => Err(Error::usage(format!(
+                "--out ends in '.{end}', expected .safetensors with --authors"
+            ))),
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct Answer {
     out: PathBuf,
     bytes: u64,
+    /// Stages whose thresholds are negative.
+    jumps: Vec<usize>,
 }
 
 /// Writes the model.
@@ -31,27 +61,32 @@ struct Answer {
 /// # Errors
 /// If the model is damaged, the form is unknown or the file cannot be written.
 pub fn run(args: &ExportArgs, common: &Common) -> Result<()> {
-    let form = args
-        .out
-        .extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default();
-    if form != "safetensors" {
-        let message = format!("--out ends in '.{form}', expected .safetensors");
-        return Err(Error::usage(message));
-    }
+    let form = Form::of(args)?;
     let (network, provenance) = args.model.load()?;
-    network.save(&args.out, &provenance, true)?;
+    match form {
+        Form::Authors => network.in_counts().save(&args.out, &provenance, false)?,
+        Form::Reduced => network.save(&args.out, &provenance, true)?,
+        Form::Onnx => network.save_onnx(&args.out, &provenance)?,
+    }
     let bytes = std::fs::metadata(&args.out)
         .map_err(|e| Error::io(&args.out, e))?
         .len();
     let answer = Answer {
         out: args.out.clone(),
         bytes,
+        jumps: network.jumps(),
     };
-    output::emit(
-        common,
-        &answer,
-        &format!("{}: {bytes} bytes", args.out.display()),
-    )
+    output::emit(common, &answer, &describe(&answer))
+}
+
+fn describe(answer: &Answer) -> String {
+    let Answer { out, bytes, jumps } = answer;
+    let mut text = format!("{}: {bytes} bytes", out.display());
+    if !jumps.is_empty() {
+        text += &format!(
+            "\nthresholds of stages {jumps:?} are negative: cells of maps depend on rounding, and differ \
+             from program to program"
+        );
+    }
+    text
 }

@@ -103,7 +103,7 @@ enum Command {
     Parity(parity::ParityArgs),
     /// Write a model in the form in which it ships.
     #[command(
-        after_help = "Example:\n  derefnet export --model runs/edge/best.safetensors --out edge.safetensors"
+        after_help = "Example:\n  derefnet export --model runs/edge/best.safetensors --out edge.onnx"
     )]
     Export(export::ExportArgs),
     /// Turn a trained model into the integers that run on devices.

@@ -8,6 +8,9 @@
 //! object's text without that field, then, by ascending name, of each tensor's name, its sizes as
 //! little-endian u64 and its values. Safetensors itself checks sizes only. A file without the field
 //! is not checked.
+//!
+//! A file without metadata, or with no other than the `format` of other programs, is read as a
+//! checkpoint of the authors' code; see [`bare`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -18,11 +21,13 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::{DeRefNet, ModelConfig, Operators, Parameters};
+use super::{DeRefNet, ModelConfig, Operators, Parameters, bare};
 use crate::{Error, Result, atomic};
 
 /// Metadata key. There is one only: safetensors writes several in no fixed order.
 const KEY: &str = "derefnet";
+/// Name of `Q_init`, which is no parameter.
+pub(super) const QINIT: &str = "qinit";
 /// How metadata with a checksum begin; eight digits and `",` follow, then the other fields.
 const SEAL: &str = "{\"crc32\":\"";
 /// The one large tensor whose row sums suffice.
@@ -247,7 +252,7 @@ impl DeRefNet {
     /// If the file cannot be written; then what stood there before is untouched.
     pub fn save(&self, path: &Path, provenance: &Provenance, reduced: bool) -> Result<()> {
         let mut tensors = Tensors::default();
-        tensors.insert("qinit", &[MAP_LEN, FRAME_LEN], &self.operators.qinit);
+        tensors.insert(QINIT, &[MAP_LEN, FRAME_LEN], &self.operators.qinit);
         for tensor in &self.parameters.tensors {
             if reduced && tensor.name == TIME_WEIGHT {
                 let rows = tensor.values.chunks_exact(MAP_LEN);
@@ -266,7 +271,7 @@ impl DeRefNet {
         tensors.write(path, &header_text(path, &header)?)
     }
 
-    /// Reads a model written by [`DeRefNet::save`].
+    /// Reads a model written by [`DeRefNet::save`], or a checkpoint of the authors' code.
     ///
     /// # Errors
     /// If the file is damaged, is no model, or a tensor is missing, surplus or not finite.
@@ -281,34 +286,62 @@ impl DeRefNet {
     /// As [`DeRefNet::load`].
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<(Self, Provenance)> {
         let (mut tensors, header) = Tensors::parse(path, bytes)?;
-        let Header { config, provenance } = parse_header(path, "model", header)?;
-        config
-            .validate()
-            .map_err(|e| Error::format(path, e.to_string()))?;
-        let qinit = tensors.take(path, "qinit", MAP_LEN * FRAME_LEN)?;
-        let parameters = Parameters::from_tensors(path, &config, "", &mut tensors)?;
+        let (network, provenance) = if header.is_none() && !is_labelled(path, bytes)? {
+            bare::network(path, &mut tensors)?
+        } else {
+            Self::from_header(path, &mut tensors, header)?
+        };
         if let Some(name) = tensors.0.keys().next() {
             return Err(Error::format(
                 path,
                 format!("tensor '{name}' belongs to no layer"),
             ));
         }
-        let tensors = parameters.tensors.iter();
+        network.check_finite(path)?;
+        Ok((network, provenance))
+    }
+
+    /// The network whose sizes `header` tells.
+    fn from_header(
+        path: &Path,
+        tensors: &mut Tensors,
+        header: Option<String>,
+    ) -> Result<(Self, Provenance)> {
+        let Header { config, provenance } = parse_header(path, "model", header)?;
+        config
+            .validate()
+            .map_err(|e| Error::format(path, e.to_string()))?;
+        let qinit = tensors.take(path, QINIT, MAP_LEN * FRAME_LEN)?;
+        let parameters = Parameters::from_tensors(path, &config, "", tensors)?;
+        let network = Self {
+            config,
+            operators: Operators::new(qinit),
+            parameters,
+        };
+        Ok((network, provenance))
+    }
+
+    fn check_finite(&self, path: &Path) -> Result<()> {
+        let tensors = self.parameters.tensors.iter();
         let named = tensors.map(|t| (t.name.as_str(), &t.values));
         let infinite = |(_, values): &(_, &Vec<f32>)| !values.iter().all(|v| v.is_finite());
-        if let Some((name, _)) = named.chain([("qinit", &qinit)]).find(infinite) {
-            let message = format!("tensor '{name}' holds a value that is not finite");
-            return Err(Error::format(path, message));
+        let qinit = (QINIT, &self.operators.qinit);
+        match named.chain([qinit]).find(infinite) {
+            Some((name, _)) => {
+                let message = format!("tensor '{name}' holds a value that is not finite");
+                Err(Error::format(path, message))
+            }
+            None => Ok(()),
         }
-        Ok((
-            Self {
-                config,
-                operators: Operators::new(qinit),
-                parameters,
-            },
-            provenance,
-        ))
     }
+}
+
+/// Whether a safetensors file has metadata of a program's own.
+fn is_labelled(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let (_, metadata) =
+        SafeTensors::read_metadata(bytes).map_err(|e| Error::format(path, e.to_string()))?;
+    let labels = metadata.metadata().iter().flat_map(HashMap::keys);
+    Ok(labels.into_iter().any(|key| key != "format"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! DeRefNet: parameters, their initial values, and the network as operators on a tape.
 
+mod bare;
 mod config;
+mod counts;
 pub(crate) mod file;
 mod graft;
 mod graph;

@@ -81,7 +81,14 @@ fn bad_usage_is_explained() {
             "--trajectories",
         ),
         (format!("simulate --out {out} --layout zip"), "zip"),
-        (format!("export --out {out}.dref"), "expected .safetensors"),
+        (
+            format!("export --out {out}.dref"),
+            "expected .safetensors or .onnx",
+        ),
+        (
+            format!("export --authors --out {out}.onnx"),
+            "expected .safetensors with --authors",
+        ),
     ] {
         refused(&words, &[part], folder.path());
     }

@@ -193,3 +193,27 @@ fn parity_refuses_incomplete_files() {
         );
     }
 }
+
+/// As ONNX, and for the authors' code; the shipped model's thresholds are negative, and it says so.
+#[test]
+fn models_leave_in_every_form() {
+    let folder = tempdir().unwrap();
+    let onnx = folder.path().join("m.onnx");
+    let answer = json(&format!("export --out {}", onnx.display()));
+    assert_eq!(answer["jumps"], serde_json::json!([0, 1, 2]));
+    let bytes = fs::read(&onnx).unwrap();
+    assert_eq!(answer["bytes"].as_u64(), Some(bytes.len() as u64));
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("stages/2/conv2_backward") && text.contains("psf_sigma_px"));
+    let said = done(&format!("export --out {}", onnx.display()));
+    assert!(said.contains("stages [0, 1, 2] are negative"), "{said}");
+
+    let authors = folder.path().join("authors.safetensors");
+    done(&format!("export --authors --out {}", authors.display()));
+    let shown = json(&format!("info {}", authors.display()));
+    assert_eq!(shown["config"]["intensity_scale"], 1.0);
+    let file = fs::read(&authors).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let matrix = tensors.tensor("TDDA.mlp.weight").unwrap();
+    assert_eq!(matrix.shape(), [1089, 1089]);
+}

@@ -267,7 +267,10 @@ impl<'b, B: Backend> Run<'b, B> {
 }
 
 /// Compares values with a reference; `tolerance` is in units of `sizes`.
-fn compare(
+///
+/// # Errors
+/// Says which value is wrong, and how.
+pub fn compare(
     name: &str,
     got: &[f32],
     want: &[f64],

@@ -11,6 +11,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod data_step;
 pub mod deform_conv2d;
+pub mod exported;
 pub mod gather;
 mod graph;
 pub mod group_scale;
