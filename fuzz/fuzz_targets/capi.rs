@@ -83,7 +83,7 @@ impl Config {
             fewest_targets: (self.counts[0] % 10).into(),
             most_targets: (self.counts[1] % 10).into(),
             noise: self.noise,
-            window_evaluations: self.evaluations.into(),
+            window_evaluations: u32::from(self.evaluations) % 48,
             pedestal: self.pedestal,
             saturation: self.saturation,
         }

@@ -27,6 +27,7 @@ struct Input {
     saturation: Option<u16>,
     counts: [u8; 2],
     noise: Option<f64>,
+    evaluations: u8,
     calls: Vec<Call>,
 }
 
@@ -62,6 +63,8 @@ fuzz_target!(|bytes: &[u8]| {
     };
     config.locate.counts = input.counts.map(usize::from);
     config.locate.noise = input.noise.map_or(Noise::Estimated, Noise::Known);
+    // Some are out of range; few, because a fit of nonsense takes as many as it may.
+    config.locate.window_evaluations = u32::from(input.evaluations) % 48;
     let mut memory = MapMemory::<8>::new();
     let Ok(mut stream) = Stream::new(model, config, Kernels::best(), &mut memory) else {
         return;
