@@ -217,7 +217,8 @@ macro_rules! single_loop {
                     inout("r0") tile => _,
                     out("r1") _, out("r2") _, out("r3") _, out("r12") _, out("lr") _,
                 );
-            }        }
+            }
+        }
     };
 }
 
