@@ -111,6 +111,8 @@ pub fn check<M: Memory>(report: &mut Report, file: &[u8], memory: &mut M) {
 #[derive(Default)]
 struct Tally {
     hash: Hash,
+    /// Frames that the stream did not take.
+    refused: usize,
     windows: usize,
     answers: usize,
     /// Answers with a target nearby.
@@ -128,8 +130,10 @@ impl Tally {
             last.rotate_left(1);
             let answer = stream.push(&frame.readings, None);
             last[2] = Some(frame);
-            if let (Ok(Some(answer)), [Some(middle), ..]) = (answer, &last) {
-                self.window(&answer, middle);
+            match (answer, &last) {
+                (Ok(Some(answer)), [Some(middle), ..]) => self.window(&answer, middle),
+                (Ok(_), _) => {}
+                (Err(_), _) => self.refused += 1,
             }
         }
     }
@@ -153,6 +157,7 @@ impl Tally {
 
     fn judge(self, report: &mut Report, name: &str, share: usize) {
         let Self {
+            refused,
             windows,
             answers,
             right,
@@ -161,7 +166,8 @@ impl Tally {
             ..
         } = self;
         say!("windows {name} {windows} found {found} of {targets}, right {right} of {answers}");
-        let good = windows > 0 && found * 100 >= targets * share && right * 100 >= answers * share;
+        let answered = windows > 0 && refused == 0;
+        let good = answered && found * 100 >= targets * share && right * 100 >= answers * share;
         report.check(good, "readout", name, windows);
         say!("hash {name} {windows} {:016x}", self.hash.value());
     }
