@@ -38,7 +38,7 @@ use measure::{Bench, Row};
 /// The model with an offset head that the project holds.
 const MODEL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../host-train/models/edge-noise.safetensors"
+    "/../host-train/models/edge.safetensors"
 );
 
 /// Trajectories of the robustness tables: a fifth of the split, for they are many.

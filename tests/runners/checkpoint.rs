@@ -73,7 +73,7 @@ fn authors_weights_give_the_authors_maps() {
 #[test]
 fn our_files_are_checkpoints() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host-train/models");
-    let (network, _) = DeRefNet::load(&models.join("edge-noise.safetensors")).unwrap();
+    let (network, _) = DeRefNet::load(&models.join("edge.safetensors")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.safetensors");
     let counts = network.in_counts();

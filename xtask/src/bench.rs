@@ -75,12 +75,7 @@ const BENCHES: [Bench; 8] = [
     },
     Bench {
         name: "offgrid",
-        options: &[
-            "--model",
-            "host-train/models/edge-noise.safetensors",
-            "--out",
-            "docs",
-        ],
+        options: &["--out", "docs"],
         peer: None,
     },
 ];

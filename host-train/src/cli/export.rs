@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::model::ModelArgs;
+use super::model::{HeadArgs, ModelArgs};
 use super::{Common, output};
 use crate::{Error, Result};
 
@@ -14,6 +14,9 @@ pub struct ExportArgs {
     /// Which model to export.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// The offset head it is to have.
+    #[command(flatten)]
+    pub head: HeadArgs,
     /// File to write; `.safetensors`: all that inference needs, the position code's matrix reduced
     /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers.
     #[arg(long, value_name = "F")]
@@ -62,7 +65,7 @@ struct Answer {
 /// If the model is damaged, the form is unknown or the file cannot be written.
 pub fn run(args: &ExportArgs, common: &Common) -> Result<()> {
     let form = Form::of(args)?;
-    let (network, provenance) = args.model.load()?;
+    let (network, provenance) = args.head.attach(args.model.load()?)?;
     match form {
         Form::Authors => network.in_counts().save(&args.out, &provenance, false)?,
         Form::Reduced => network.save(&args.out, &provenance, true)?,

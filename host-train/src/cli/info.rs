@@ -87,23 +87,35 @@ fn preset_name(config: &ModelConfig) -> &'static str {
     }
 }
 
+/// Name of the readout of the offset head.
+const HEAD: &str = "offset head";
+
+/// Validation figures in words.
+fn validated(provenance: &Provenance, readout: &str) -> String {
+    provenance.validation.map_or_else(
+        || format!("none recorded ({readout})"),
+        |[map, ap25]| format!("CSO-mAP {map:.2}, AP25 {ap25:.2} ({readout}, validation split)"),
+    )
+}
+
 fn describe(answer: &Answer) -> String {
     let Answer {
         config, provenance, ..
     } = answer;
-    let readout = if config.head.is_some() {
-        "offset head"
-    } else {
-        "grid readout"
-    };
     let head = config.head.as_ref().map_or_else(String::new, |head| {
         let HeadConfig { channels, blocks } = head;
         format!(", offset head of {channels} channels and {blocks} residual blocks")
     });
-    let validation = provenance.validation.map_or_else(
-        || "none recorded".to_owned(),
-        |[map, ap25]| format!("CSO-mAP {map:.2}, AP25 {ap25:.2} ({readout}, validation split)"),
-    );
+    // A head trained together with the network is what validation read.
+    let readout = match (&config.head, &provenance.head) {
+        (Some(_), None) => HEAD,
+        _ => "grid readout",
+    };
+    let mut validation = validated(provenance, readout);
+    if let Some(head) = &provenance.head {
+        validation += "\n               ";
+        validation += &validated(head, HEAD);
+    }
     let noise = provenance.noise.map_or_else(
         || "noise as in the folder".to_owned(),
         |[low, high]| format!("noise σ {low}–{high} counts"),

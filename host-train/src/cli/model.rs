@@ -107,6 +107,35 @@ impl ModelArgs {
     }
 }
 
+/// The offset head of another model, attached.
+#[derive(Clone, Debug, clap::Args)]
+pub struct HeadArgs {
+    /// Attach the offset head of this model; both must divide counts alike.
+    #[arg(long, value_name = "F")]
+    pub head: Option<PathBuf>,
+}
+
+impl HeadArgs {
+    /// A model with the head, if one is named, and where both come from.
+    ///
+    /// # Errors
+    /// If the file is damaged or no such model, or its head does not fit.
+    pub fn attach(
+        &self,
+        (network, mut provenance): (DeRefNet, Provenance),
+    ) -> Result<(DeRefNet, Provenance)> {
+        let Some(path) = &self.head else {
+            return Ok((network, provenance));
+        };
+        let (other, mut origin) = DeRefNet::load(path)?;
+        let refused = |e| Error::usage(format!("--head {}: {e}", path.display()));
+        let network = network.with_head_of(&other).map_err(refused)?;
+        // A head that was attached before has an origin of its own.
+        provenance.head = Some(origin.head.take().unwrap_or_else(|| Box::new(origin)));
+        Ok((network, provenance))
+    }
+}
+
 /// Whether the file is a quantised model, by its name.
 pub fn is_quantised(path: &Path) -> bool {
     path.extension().is_some_and(|form| form == "dref")

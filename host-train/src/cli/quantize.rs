@@ -6,7 +6,7 @@ use derefnet_core::physics::{FRAME_LEN, WINDOW};
 use derefnet_core::weights::Model;
 use serde::Serialize;
 
-use super::model::{ModelArgs, is_quantised};
+use super::model::{HeadArgs, ModelArgs, is_quantised};
 use super::progress::Progress;
 use super::{Common, interrupt, output};
 use crate::backend::cpu::Cpu;
@@ -14,7 +14,7 @@ use crate::dataset::Split;
 use crate::model::DeRefNet;
 use crate::plot::quantisation;
 use crate::quantize::{
-    CalibrationData, Quantised, Ranges, TensorError, calibrate, check, compare, fold,
+    CalibrationData, LayerBound, Quantised, Ranges, TensorError, calibrate, check, compare, fold,
     head_ram_bytes, map_ram_bytes,
 };
 use crate::scene::{SceneConfig, generate};
@@ -33,9 +33,9 @@ pub struct QuantizeArgs {
     /// File to write.
     #[arg(long, value_name = "F.dref")]
     pub out: PathBuf,
-    /// Attach the offset head of this model; both must divide counts alike.
-    #[arg(long, value_name = "F")]
-    pub head: Option<PathBuf>,
+    /// The offset head it is to have.
+    #[command(flatten)]
+    pub head: HeadArgs,
     /// Leave the network with the map out: positions by the offset head, in two fifths of the flash.
     #[arg(long)]
     pub only_head: bool,
@@ -72,6 +72,8 @@ struct Answer {
     accuracy: Vec<Accuracy>,
     /// Errors of all tensors, in the order of the network.
     tensors: Vec<TensorError>,
+    /// How far each layer can stray on any input, proved from its weights.
+    bounds: Vec<LayerBound>,
 }
 
 /// Quantises, measures, writes.
@@ -84,8 +86,7 @@ pub fn run(args: &QuantizeArgs, common: &Common) -> Result<()> {
         let message = format!("--out is {}, expected a name in .dref", args.out.display());
         return Err(Error::usage(message));
     }
-    let (network, provenance) = args.model.load()?;
-    let network = with_head(args, network)?;
+    let (network, provenance) = args.head.attach(args.model.load()?)?;
     check(&network)?;
     let backend = Cpu::new();
     let data = CalibrationData {
@@ -118,17 +119,9 @@ pub fn run(args: &QuantizeArgs, common: &Common) -> Result<()> {
         head_ram_bytes: head.and_then(|head| head_ram_bytes(head.channels)),
         accuracy,
         tensors,
+        bounds: folded.bounds,
     };
     output::emit(common, &answer, &text::describe(&answer))
-}
-
-fn with_head(args: &QuantizeArgs, network: DeRefNet) -> Result<DeRefNet> {
-    let Some(path) = &args.head else {
-        return Ok(network);
-    };
-    let (other, _) = DeRefNet::load(path)?;
-    let refused = |e| Error::usage(format!("--head {}: {e}", path.display()));
-    network.with_head_of(&other).map_err(refused)
 }
 
 fn ranges(network: &DeRefNet, backend: &Cpu, data: &CalibrationData) -> Result<Ranges> {

@@ -70,12 +70,10 @@ mod tests {
     use crate::model::DeRefNet;
     use crate::scene::{SceneConfig, generate};
 
-    /// Every tensor of a trained network matters: one forgotten moves maps by more than rounding. Not
-    /// the shipped network, whose thresholds are negative.
+    /// Every tensor of a trained network matters: one forgotten moves maps by more than rounding.
     #[test]
     fn answers_are_the_same() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/edge-noise.safetensors");
-        let (network, _) = DeRefNet::load(path.as_ref()).unwrap();
+        let (network, _) = DeRefNet::shipped().unwrap();
         assert!(network.jumps().is_empty());
         assert!(network.config.intensity_scale > 1.0);
         let counts = network.in_counts();

@@ -59,6 +59,10 @@ pub struct Provenance {
     /// The model whose weights training started from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Box<Provenance>>,
+    /// The model whose offset head was attached, if one was; all else then is of the network with the
+    /// map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Box<Provenance>>,
 }
 
 /// Metadata of a model file.

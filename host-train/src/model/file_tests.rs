@@ -37,6 +37,7 @@ fn provenance() -> Provenance {
         validation: Some([44.25, 1.0 / 3.0]),
         centerness: Some(0.4),
         start: None,
+        head: None,
     }
 }
 

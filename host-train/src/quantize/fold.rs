@@ -7,10 +7,10 @@ use derefnet_core::physics::{
 };
 use derefnet_core::weights::{HEAD_OUTPUTS, HeadHeader, MapHeader, OFFSETS, STEP_SHIFTS};
 
-use super::body::Body;
+use super::body::{Body, IntegerLayer};
 use super::calibrate::{CalibrationData, Ranges};
 use super::folded::{Folded, Steps, check, header};
-use super::layer::{FloatLayer, MOST as MOST_WEIGHT};
+use super::layer::{FloatLayer, LayerBound, MOST as MOST_WEIGHT};
 use crate::model::{DeRefNet, HeadConfig, Provenance};
 use crate::{Error, Result};
 
@@ -59,6 +59,7 @@ pub fn fold<'p>(
         ranges,
         body: Body::default(),
         steps: Steps::default(),
+        bounds: Vec::new(),
         input: 1.0 / f64::from(1u32 << input_bits) / unit,
         unit,
     };
@@ -71,6 +72,7 @@ pub fn fold<'p>(
         body: fold.body,
         map_len,
         steps: fold.steps,
+        bounds: fold.bounds,
     })
 }
 
@@ -79,6 +81,7 @@ struct Fold<'n> {
     ranges: &'n Ranges,
     body: Body,
     steps: Steps,
+    bounds: Vec<LayerBound>,
     /// What a step of the input is worth.
     input: f64,
     unit: f64,
@@ -113,9 +116,14 @@ impl Fold<'_> {
             taps,
             input_step: input,
         };
-        let layer = layer.quantise(output)?;
-        self.body.layer(&layer);
+        let quantised = layer.quantise(output)?;
+        self.add(quantised);
         Ok(())
+    }
+
+    fn add(&mut self, (layer, bound): (IntegerLayer, LayerBound)) {
+        self.body.layer(&layer);
+        self.bounds.push(bound);
     }
 
     /// Adds a 3×3 convolution.
@@ -214,8 +222,8 @@ impl Fold<'_> {
             taps: 1,
             input_step: self.input,
         };
-        let layer = layer.quantise(|_| output)?;
-        self.body.layer(&layer);
+        let quantised = layer.quantise(|_| output)?;
+        self.add(quantised);
         Ok([top, bottom, left, right].map(|edge| edge as u8))
     }
 

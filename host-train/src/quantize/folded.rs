@@ -12,6 +12,7 @@ use derefnet_core::weights::{
 
 use super::body::Body;
 use super::calibrate::CalibrationData;
+use super::layer::LayerBound;
 use crate::model::{DeRefNet, Provenance, TimeConvention};
 use crate::{Error, Result};
 
@@ -47,6 +48,8 @@ pub struct Folded<'p> {
     pub(super) map_len: usize,
     /// Scales of its tensors.
     pub steps: Steps,
+    /// How far each of its layers can stray from the float network's, in the order of the file.
+    pub bounds: Vec<LayerBound>,
 }
 
 impl Folded<'_> {
@@ -61,6 +64,7 @@ impl Folded<'_> {
         self.header.map = None;
         self.body.skip(self.map_len);
         self.map_len = 0;
+        self.bounds.retain(|bound| bound.layer.starts_with("head."));
         self.steps
             .tensors
             .retain(|tensor, _| matches!(tensor, Tensor::HeadInput | Tensor::HeadBlock(..)));

@@ -2,7 +2,7 @@
 //!
 //! [`calibrate`](fn@calibrate) passes frames of the training split through the float network and notes
 //! how far every tensor reaches; [`fold`](fn@fold) turns ranges into scales, weights into `i8`, and
-//! scales into factors, and proves that no sum can overflow; the result is a file that
+//! scales into factors, proves that no sum can overflow and how far each layer can stray; the result is a file that
 //! `derefnet_core::weights` reads. [`Quantised`] runs it, [`compare`](fn@compare) says how far each tensor
 //! strays from the float network. `core/FORMAT.md` is the contract.
 
@@ -20,4 +20,5 @@ pub use compare::{TensorError, compare};
 pub use fold::fold;
 pub use folded::{Folded, Steps, check};
 pub use inference::Quantised;
+pub use layer::LayerBound;
 pub use sizes::{head_ram_bytes, map_ram_bytes};

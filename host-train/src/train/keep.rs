@@ -77,6 +77,7 @@ impl Run {
             centerness: Some(config.loss.centerness).filter(|&c| c > 0.0),
             validation: None,
             start: self.state.start.clone().map(Box::new),
+            head: None,
         }
     }
 

@@ -33,7 +33,7 @@ fn shape(info: &ValueInfoProto) -> String {
 
 #[test]
 fn ends_and_metadata() {
-    let (_, proto) = file("edge-noise");
+    let (_, proto) = file("edge");
     assert_eq!(proto.ir_version, 8);
     assert_eq!(proto.opset_import[0].version, 17);
     let graph = proto.graph.as_ref().unwrap();
@@ -55,7 +55,7 @@ fn ends_and_metadata() {
     };
     assert_eq!(physics["psf_sigma_px"], 0.5);
     assert_eq!(physics["cells_per_px"], 3);
-    let (network, origin) = trained("edge-noise");
+    let (network, origin) = trained("edge");
     assert_eq!(*config, serde_json::to_value(&network.config).unwrap());
     assert_eq!(*provenance, serde_json::to_value(&origin).unwrap());
 }

@@ -57,5 +57,14 @@ pub fn describe(answer: &Answer) -> String {
         "\n{all} tensors compared, root mean squares in units of the float network, the worst shown; \
          {saturated} values saturated"
     );
+    let bounds = answer.bounds.iter();
+    if let Some(worst) = bounds.max_by(|a, b| a.share.total_cmp(&b.share)) {
+        let _ = write!(
+            text,
+            "\nproved: on any input no layer strays by more than {:.2} % of what it can put out ({})",
+            100.0 * worst.share,
+            worst.layer
+        );
+    }
     text
 }
