@@ -6,6 +6,7 @@
 //! | [`step`] | steps, their order, the summary |
 //! | [`check`] | formatting, lints, documentation and the project's own rules |
 //! | [`rules`] | the rules on source text |
+//! | [`coverage`], [`lines`] | lines of core that its tests run |
 //! | [`image`] | the image linked for C: no panics; the header |
 //! | [`licences`] | licences of the dependency tree |
 //! | [`mod@test`] | suites, the core without std, the main job |
@@ -21,10 +22,12 @@ mod ablation;
 mod bench;
 mod check;
 mod compiler;
+mod coverage;
 mod debian;
 mod firmware;
 mod image;
 mod licences;
+mod lines;
 mod rules;
 mod setup;
 mod shell;
