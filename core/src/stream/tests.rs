@@ -207,6 +207,15 @@ fn saturated_inputs_are_told() {
     let bright = stream.window(&[u16::MAX; WINDOW * FRAME_LEN], None);
     assert!(bright.unwrap().saturated >= (WINDOW * FRAME_LEN) as u32);
     assert_eq!(stream.window(&readings(), None).unwrap().saturated, 0);
+    // Nor after a gap.
+    assert_eq!(stream.push(&[u16::MAX; FRAME_LEN], None), Ok(None));
+    stream.reset();
+    let mut saturated = None;
+    for frame in readings().chunks_exact(FRAME_LEN) {
+        let answer = stream.push(frame, None).unwrap();
+        saturated = answer.map(|answer| answer.saturated);
+    }
+    assert_eq!(saturated, Some(0));
 }
 
 #[test]
@@ -299,5 +308,41 @@ fn probes_see_the_tensors_of_every_frame() {
             values.len() == shape.iter().product::<usize>()
         };
         assert!(seen.0.iter().all(full));
+    }
+}
+
+/// The first layer of the head by plain loops: five frames in time order as channels.
+#[test]
+fn heads_see_the_frames_in_time_order() {
+    let (all, model) = (readings(), Model::load(EDGE).unwrap());
+    let mut memory = Box::new(HeadMemory::<32>::new());
+    let mut stream = stream(&mut *memory, config(Readout::Head));
+    let mut seen = Seen::default();
+    for frame in all.chunks_exact(FRAME_LEN) {
+        stream.push_seen(frame, None, &mut seen).unwrap();
+    }
+    let found = seen.0.iter().find(|(t, ..)| *t == Tensor::HeadInput);
+    let (_, [.., channels], values) = found.unwrap();
+    let layer = &model.head.as_ref().unwrap().input;
+    let bits = model.header.input_bits;
+    let input = |time: usize, row: usize, column: usize| {
+        let inside = (1..=FRAME_SIDE).contains(&row) && (1..=FRAME_SIDE).contains(&column);
+        if !inside {
+            return 0;
+        }
+        let at = time * FRAME_LEN + (row - 1) * FRAME_SIDE + column - 1;
+        (i32::from(all[at]) - i32::from(PEDESTAL)) << bits
+    };
+    for (at, &got) in values.iter().enumerate() {
+        let (pixel, output) = (at / channels, at % channels);
+        let (row, column) = (pixel / FRAME_SIDE, pixel % FRAME_SIDE);
+        let weights = layer.weights_of(output).iter().enumerate();
+        let terms = weights.map(|(k, &weight)| {
+            let (tap, time) = (k / WINDOW, k % WINDOW);
+            i32::from(weight as i8) * input(time, row + tap / 3, column + tap % 3)
+        });
+        let (bias, factor) = layer.scaling().nth(output).unwrap();
+        let want = factor.apply(terms.sum::<i32>() + bias).max(0);
+        assert_eq!(i32::from(got), want.min(i16::MAX.into()), "{at}");
     }
 }
