@@ -1,4 +1,4 @@
-//! What the boards and coverage need on this machine: compilers, QEMU, readers of profiles.
+//! What the boards and the coverage of core need on this machine: compilers, QEMU, readers of profiles.
 
 use std::process::Command;
 
