@@ -18,8 +18,8 @@ use crate::ops::Activation;
 const NODES: usize = 128;
 /// Steps between two nodes, for arguments of 12 fraction bits.
 const BETWEEN: f32 = 256.0;
-/// Greatest argument that the table is read at: a sixteenth of a step below 8.
-const REACH: f32 = 32_768.0 - 0.062_5;
+/// Greatest argument that the table is read at, a step below 8; at -8 the core's value is the same.
+const REACH: f32 = 32_767.0;
 
 /// What follows the sums of a layer.
 pub(super) enum Finish<'a> {

