@@ -187,10 +187,11 @@ impl Builder {
             let node = b.map("Floor", "node", &node);
             let before = b.with("Mul", "before", &node, &between);
             let share = b.with("Sub", "share", &size, &before);
-            let [value, slope] = b.logistic(&node);
+            let [above, part, slope] = b.logistic(&node);
             let rise = b.with("Mul", "rise", &slope, &share);
-            let value = b.with("Add", "line", &value, &rise);
-            let value = b.map("Floor", "above_half", &value);
+            let part = b.with("Add", "part/line", &part, &rise);
+            let part = b.map("Floor", "part/whole", &part);
+            let value = b.with("Add", "above_half", &part, &above);
             let sign = b.map("Sign", "sign", x);
             let value = b.with("Mul", "beside_half", &value, &sign);
             let half = b.scalar((WHOLE / 2) as f32);
@@ -200,24 +201,37 @@ impl Builder {
         })
     }
 
-    /// What the line behind `node` of the table has there above one half, in steps and with half a one
-    /// on top, and by how much it rises in each step of the argument (`core/FORMAT.md`, §4).
-    fn logistic(&mut self, node: &Value) -> [Value; 2] {
+    /// The line behind `node` of the table (`core/FORMAT.md`, §4): whole steps above one half there, the
+    /// part of a step beyond them with half a one on top, and how much each step of the argument adds.
+    /// Whole and part together have more bits than an f32.
+    fn logistic(&mut self, node: &Value) -> [Value; 3] {
         let unit = f64::from(WHOLE << 4);
         let exact = |k: usize| (unit / (1.0 + (-(k as f64) / 16.0).exp()) + 0.5).floor();
+        let steps = |k: usize| exact(k) / 16.0 + 0.5;
         let half = f64::from(WHOLE / 2);
-        let values = (0..NODES).map(|k| (exact(k) / 16.0 + 0.5 - half) as f32);
-        let values: Vec<f32> = values.collect();
-        let rise = |k: usize| (exact(k + 1) - exact(k)) / 16.0;
-        let slopes = (0..NODES).map(|k| (rise(k) / f64::from(BETWEEN)) as f32);
-        let slopes: Vec<f32> = slopes.collect();
+        let tables = [
+            self.table_of("above", |k| steps(k).floor() - half),
+            self.table_of("part", |k| steps(k).fract()),
+            self.table_of("slope", |k| {
+                (exact(k + 1) - exact(k)) / (16.0 * f64::from(BETWEEN))
+            }),
+        ];
         let to = vec![int("to", i64::from(INT64))];
         let shape = (node.batch(), node.item());
         let index = self.typed_node(("Cast", "index"), &[node], to, shape, INT64);
-        [("value", values), ("slope", slopes)].map(|(name, table)| {
-            let table = self.constant(&format!("constants/logistic_{name}"), &[NODES], &table);
-            self.node(("Gather", name), &[&table, &index], Vec::new(), shape)
-        })
+        tables
+            .map(|(name, table)| self.node(("Gather", name), &[&table, &index], Vec::new(), shape))
+    }
+
+    /// A table of the logistic function's lines, with its name.
+    fn table_of(
+        &mut self,
+        name: &'static str,
+        value: impl Fn(usize) -> f64,
+    ) -> (&'static str, Constant) {
+        let values: Vec<f32> = (0..NODES).map(|k| value(k) as f32).collect();
+        let full = format!("constants/logistic_{name}");
+        (name, self.constant(&full, &[NODES], &values))
     }
 
     /// [`Self::deform_conv2d`] in steps: `offsets` have `bits` fraction bits, samples and the weights of
