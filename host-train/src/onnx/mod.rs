@@ -12,7 +12,7 @@
 //! have, deformable convolution, is made of operators that it has; see
 //! [`Builder::deform_conv2d`]. Metadata hold physics, sizes and provenance as JSON.
 //!
-//! Networks in floats come from [`DeRefNet::onnx`]. Integer networks come from [`quantised`]: their
+//! Networks in floats come from [`DeRefNet::onnx`]. Integer networks come from [`fn@quantised`]: their
 //! values are whole steps, rounded and held to 16 bits where the integers are; see `steps`.
 
 mod graph;
