@@ -92,3 +92,41 @@ pub(crate) fn check_room(what: &'static str, needed: usize, got: usize) -> Resul
     }
     Err(Error::Capacity { what, needed, got })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn errors_say_what_was_expected_and_what_came() {
+        let what = "frame";
+        let domain = Error::Domain {
+            what,
+            expected: "0 or more",
+            got: -1.5,
+        };
+        let length = check_len(what, 121, 120).unwrap_err();
+        let room = check_room(what, 9, 8).unwrap_err();
+        let texts = [
+            (length, "frame: expected 121 elements, got 120"),
+            (room, "frame: need room for 9 elements, got 8"),
+            (domain, "frame: expected 0 or more, got -1.5"),
+            (
+                Error::NotFinite { what, index: 3 },
+                "frame, element 3: expected a finite number",
+            ),
+            (
+                Error::NoFrames,
+                "evaluation: expected at least one frame, got none",
+            ),
+        ];
+        for (error, text) in texts {
+            assert_eq!(error.to_string(), text);
+        }
+        assert_eq!(
+            (check_len(what, 1, 1), check_room(what, 8, 9)),
+            (Ok(()), Ok(()))
+        );
+    }
+}

@@ -152,6 +152,17 @@ mod tests {
     }
 
     #[test]
+    fn factors_out_of_range_are_refused() {
+        let refused = |multiplier: i32, shift: u8| match Requant::new(multiplier, shift) {
+            Err(Error::Domain { what, got, .. }) => (what, got),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(-1, 40), ("requantisation multiplier", -1.0));
+        assert_eq!(refused(5, 31), ("requantisation shift", 31.0));
+        assert_eq!(refused(5, 63), ("requantisation shift", 63.0));
+    }
+
+    #[test]
     fn the_greatest_sums_fit() {
         let most = Requant::new(i32::MAX, 32).unwrap();
         // -2³¹ · (2³¹ - 1) · 2⁻³² = -2³⁰ + ½.

@@ -151,6 +151,17 @@ pub const MAP_BITS: [u64; 2] = [0xfc7f_0d54_233f_3dad, 0xe851_a61b_5607_968e];
 /// stages amplify the roundings of the first.
 pub const EXPORTED_WINDOW: f64 = 1e-4;
 
+/// Relative L2 of a map or an answer of the offset head, between an exported integer network and the
+/// integer core: values next to a tie of a rounding come out a step apart.
+pub const EXPORTED_INTEGERS: f64 = 1e-2;
+
+/// Per cent of CSO-mAP that this may cost or bring.
+pub const EXPORTED_ACCURACY: f64 = 0.05;
+
+/// Steps, of 65,536, by which values of exported integer networks of random weights may stray: such networks
+/// amplify, and up to 31 were seen.
+pub const EXPORTED_STEPS: f64 = 64.0;
+
 /// Per cent of CSO-mAP, that a network may gain or lose in integers: the bound that shipped models keep.
 pub const QUANTISED_MAP: f64 = 0.3;
 

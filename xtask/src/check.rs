@@ -1,8 +1,8 @@
-//! What can be checked without installing anything, cheapest first.
+//! What can be checked without installing anything, cheapest first; coverage where its tools are.
 
 use crate::shell::{cargo, command, run, works};
 use crate::step::{Options, Outcome, Step};
-use crate::{licences, rules};
+use crate::{coverage, licences, rules};
 
 /// The steps of `cargo xtask check`.
 pub const STEPS: &[Step] = &[
@@ -47,6 +47,12 @@ pub const STEPS: &[Step] = &[
         group: "docs",
         about: "documentation without warnings",
         run: |_| docs().into(),
+    },
+    Step {
+        name: "coverage",
+        group: "coverage",
+        about: "core's own tests run 95 % of its lines (needs LLVM's tools)",
+        run: coverage::check,
     },
 ];
 

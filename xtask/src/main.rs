@@ -6,6 +6,7 @@
 //! | [`step`] | steps, their order, the summary |
 //! | [`check`] | formatting, lints, documentation and the project's own rules |
 //! | [`rules`] | the rules on source text |
+//! | [`coverage`], [`lines`] | lines of core that its tests run |
 //! | [`image`] | the image linked for C: no panics; the header |
 //! | [`licences`] | licences of the dependency tree |
 //! | [`mod@test`] | suites, the core without std, the main job |
@@ -21,10 +22,12 @@ mod ablation;
 mod bench;
 mod check;
 mod compiler;
+mod coverage;
 mod debian;
 mod firmware;
 mod image;
 mod licences;
+mod lines;
 mod rules;
 mod setup;
 mod shell;
@@ -39,13 +42,15 @@ use step::{Options, Step, Tools};
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  check [--skip NAME]... [--list]   what needs no installing: formatting, lints, rules, docs
+  check [--skip NAME]... [--list]   what needs no installing: formatting, lints, rules, docs; coverage
+                                    of core where LLVM's tools are
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
   bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/, those of
                                     the boards (firmware, only where named) to benches/record/qemu/
   header                            writes the C header of the core
-  setup [--compiler NAME]           installs compilers and QEMU for the boards; as root on Debian
-                                    it may add the suite of backports to the sources of apt-get
+  setup [--compiler NAME]           installs compilers and QEMU for the boards, and LLVM's tools; as
+                                    root on Debian it may add the suite of backports to the sources of
+                                    apt-get
   firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
   golden                            writes the boards' golden frames
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
@@ -54,7 +59,7 @@ Usage: cargo xtask COMMAND
 firmware, takes rustup or debian: who compiles for the boards. Without it Debian's compiler does where
 rustup has no target to give. Packages are installed by root, or by sudo where it asks for no password.
 Boards whose tools are missing all the same fail firmware, and test where packages may be installed or
-CI is set; elsewhere test leaves them out and says so.";
+CI is set; elsewhere test leaves them out and says so. So it does with coverage; check installs nothing.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

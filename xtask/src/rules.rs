@@ -96,7 +96,8 @@ pub fn length() -> Result<Outcome, String> {
     Ok(Outcome::noted(notes))
 }
 
-fn rust_files() -> Result<Vec<(String, String)>, String> {
+/// Tracked files of Rust with their texts.
+pub fn rust_files() -> Result<Vec<(String, String)>, String> {
     let read = |path: String| {
         let text = std::fs::read_to_string(root().join(&path));
         text.map(|text| (path.clone(), text))

@@ -1,11 +1,11 @@
-//! What the boards need on this machine: compilers and QEMU.
+//! What the boards and the coverage of core need on this machine: compilers, QEMU, readers of profiles.
 
 use std::process::Command;
 
 use crate::compiler::Compiler;
-use crate::debian;
 use crate::shell::{command, works};
 use crate::step::{Options, Outcome, Step};
+use crate::{coverage, debian};
 
 /// Targets of the boards in `firmware-example/boards/`.
 const TARGETS: [&str; 3] = [
@@ -65,6 +65,12 @@ pub const STEPS: &[Step] = &[
             let programs = EMULATORS.map(|tool| tool.program);
             all(&programs, |program| require_emulator(program, options))
         },
+    },
+    Step {
+        name: "coverage",
+        group: "setup",
+        about: "LLVM's readers of profiles, by rustup or apt-get",
+        run: |options| all(&["llvm"], |_| coverage::require_readers(options)),
     },
 ];
 

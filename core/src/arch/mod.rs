@@ -335,3 +335,6 @@ impl Kernels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

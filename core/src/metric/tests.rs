@@ -26,7 +26,11 @@ fn with_evaluation<T>(scene: Scene, use_it: impl FnOnce(Evaluation) -> T) -> T {
 }
 
 fn scores(scene: Scene) -> Scores {
-    with_evaluation(scene, |evaluation| evaluation.scores())
+    with_evaluation(scene, |evaluation| {
+        let scores = evaluation.scores();
+        assert_eq!(evaluation.detections(), scores.detections);
+        scores
+    })
 }
 
 #[test]

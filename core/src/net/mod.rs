@@ -85,3 +85,6 @@ macro_rules! with_sums {
     }};
 }
 pub(crate) use with_sums;
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,20 @@ pub fn sigmoid(z: i32) -> i16 {
 mod tests {
     use super::*;
 
+    /// The compiler's table and the running program's are one, and next to the curve.
+    #[test]
+    fn nodes_are_the_curve() {
+        assert_eq!(table(), TABLE);
+        for (node, &got) in TABLE.iter().enumerate() {
+            let unit = f64::from(WHOLE << GUARD_BITS);
+            let exact = unit / (1.0 + libm::exp(-(node as f64) / 16.0));
+            assert!(
+                (f64::from(got) - exact).abs() < 0.501,
+                "{node}: {got}, expected {exact}"
+            );
+        }
+    }
+
     #[test]
     fn follows_the_curve_and_keeps_its_symmetry() {
         let mut worst = 0.0f64;

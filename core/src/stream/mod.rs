@@ -341,3 +341,6 @@ fn check_parts<M: Memory>(model: &Model, readout: Readout) -> core::result::Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

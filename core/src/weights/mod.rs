@@ -99,3 +99,6 @@ impl<'m> Model<'m> {
         Self::read(header, body.ok_or(LoadError::Body { part: "start" })?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,13 @@
 //! `derefnet export`: a model in the form in which it ships.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::model::{HeadArgs, ModelArgs};
+use super::model::{DrefFile, HeadArgs, ModelArgs, is_quantised};
 use super::{Common, output};
-use crate::{Error, Result};
+use crate::model::{DeRefNet, Provenance};
+use crate::{Error, Result, atomic, onnx};
 
 /// Options of `export`.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,7 +19,8 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub head: HeadArgs,
     /// File to write; `.safetensors`: all that inference needs, the position code's matrix reduced
-    /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers.
+    /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers, in
+    /// floats or, of a quantised model (.dref), in the steps of its integers.
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
     /// Write `.safetensors` as the authors' code computes: maps in counts, the position code's whole
@@ -28,6 +30,7 @@ pub struct ExportArgs {
 }
 
 /// What is written.
+#[derive(Clone, Copy, PartialEq)]
 enum Form {
     Reduced,
     Authors,
@@ -65,21 +68,48 @@ struct Answer {
 /// If the model is damaged, the form is unknown or the file cannot be written.
 pub fn run(args: &ExportArgs, common: &Common) -> Result<()> {
     let form = Form::of(args)?;
-    let (network, provenance) = args.head.attach(args.model.load()?)?;
-    match form {
-        Form::Authors => network.in_counts().save(&args.out, &provenance, false)?,
-        Form::Reduced => network.save(&args.out, &provenance, true)?,
-        Form::Onnx => network.save_onnx(&args.out, &provenance)?,
-    }
+    let jumps = match &args.model.model {
+        Some(path) if form == Form::Onnx && is_quantised(path) => {
+            if args.head.head.is_some() {
+                let message = "--head: a quantised model keeps its own; attach it with quantize";
+                return Err(Error::usage(message));
+            }
+            write_quantised(&DrefFile::read(path)?, &args.out)?
+        }
+        _ => write_float(&args.head.attach(args.model.load()?)?, form, &args.out)?,
+    };
     let bytes = std::fs::metadata(&args.out)
         .map_err(|e| Error::io(&args.out, e))?
         .len();
     let answer = Answer {
         out: args.out.clone(),
         bytes,
-        jumps: network.jumps(),
+        jumps,
     };
     output::emit(common, &answer, &describe(&answer))
+}
+
+/// Writes a network in floats; its stages with negative thresholds.
+fn write_float(
+    (network, provenance): &(DeRefNet, Provenance),
+    form: Form,
+    out: &Path,
+) -> Result<Vec<usize>> {
+    match form {
+        Form::Authors => network.in_counts().save(out, provenance, false)?,
+        Form::Reduced => network.save(out, provenance, true)?,
+        Form::Onnx => network.save_onnx(out, provenance)?,
+    }
+    Ok(network.jumps())
+}
+
+/// Writes a network in integers; its stages with negative thresholds.
+fn write_quantised(file: &DrefFile, out: &Path) -> Result<Vec<usize>> {
+    let model = file.model()?;
+    atomic::write_bytes(out, &onnx::quantised(&model)?)?;
+    let stages = model.map.iter().flat_map(|map| &map.stages).enumerate();
+    let negative = stages.filter(|(_, stage)| stage.theta < 0);
+    Ok(negative.map(|(k, _)| k).collect())
 }
 
 fn describe(answer: &Answer) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::proto::{
-    AttributeProto, Dimension, FLOAT, GraphProto, INT64, NodeProto, Size, TensorProto,
+    AttributeProto, Dimension, FLOAT, GraphProto, INT8, INT64, NodeProto, Size, TensorProto,
     TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
 };
 
@@ -37,17 +37,25 @@ impl Value {
         };
         let sizes = self.item.iter().map(|&n| Size::DimValue(n as i64));
         let dims = [Size::DimParam(batch)].into_iter().chain(sizes);
-        let dim = dims.map(|size| Dimension { value: Some(size) }).collect();
-        ValueInfoProto {
-            name: self.name.clone(),
-            r#type: Some(TypeProto {
-                tensor_type: Some(TensorType {
-                    elem_type: self.element,
-                    shape: Some(TensorShapeProto { dim }),
-                }),
-            }),
-            doc_string: doc.to_owned(),
-        }
+        described(&self.name, self.element, dims, doc)
+    }
+}
+
+/// Name, element type and shape of a value.
+fn described(
+    name: &str,
+    elem_type: i32,
+    dims: impl Iterator<Item = Size>,
+    doc: &str,
+) -> ValueInfoProto {
+    let dim = dims.map(|size| Dimension { value: Some(size) }).collect();
+    let shape = Some(TensorShapeProto { dim });
+    ValueInfoProto {
+        name: name.to_owned(),
+        r#type: Some(TypeProto {
+            tensor_type: Some(TensorType { elem_type, shape }),
+        }),
+        doc_string: doc.to_owned(),
     }
 }
 
@@ -157,6 +165,48 @@ impl Builder {
         debug_assert_eq!(dims.iter().product::<usize>(), values.len());
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.keep(name, dims, FLOAT, bytes)
+    }
+
+    /// `i8` weights of several outputs times the `scales` of these: kept in bytes, multiplied where the
+    /// graph runs. The first ones of a name stay.
+    pub(super) fn dequantised(
+        &mut self,
+        name: &str,
+        dims: &[usize],
+        (weights, scales): (Vec<u8>, &[f32]),
+    ) -> Constant {
+        debug_assert_eq!(dims.iter().product::<usize>(), weights.len());
+        let constant = Constant {
+            name: name.to_owned(),
+            dims: dims.to_vec(),
+        };
+        if self.constants.contains(name) {
+            return constant;
+        }
+        self.constants.insert(name.to_owned());
+        let outputs = dims[0];
+        let inputs = [
+            self.keep(&format!("{name}.quantised"), dims, INT8, weights),
+            self.constant(&format!("{name}.scale"), &[outputs], scales),
+            self.keep(
+                &format!("constants/zeros_{outputs}"),
+                &[outputs],
+                INT8,
+                vec![0; outputs],
+            ),
+        ];
+        self.graph.node.push(NodeProto {
+            input: inputs.map(|input| input.name).to_vec(),
+            output: vec![name.to_owned()],
+            name: name.to_owned(),
+            op_type: "DequantizeLinear".to_owned(),
+            attribute: vec![int("axis", 0)],
+        });
+        let sizes = dims.iter().map(|&n| Size::DimValue(n as i64));
+        self.graph
+            .value_info
+            .push(described(name, FLOAT, sizes, ""));
+        constant
     }
 
     /// A constant in f32 without axes, named by its value.

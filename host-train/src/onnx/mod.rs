@@ -11,15 +11,21 @@
 //! 0..4, in whatever way a longer sequence's would be counted. What of the network ONNX does not
 //! have, deformable convolution, is made of operators that it has; see
 //! [`Builder::deform_conv2d`]. Metadata hold physics, sizes and provenance as JSON.
+//!
+//! Networks in floats come from [`DeRefNet::onnx`]. Integer networks come from [`fn@quantised`]: their
+//! values are whole steps, rounded and held to 16 bits where the integers are; see `steps`.
 
 mod graph;
 mod network;
 mod ops;
 mod proto;
+mod quantised;
+mod steps;
 
 use std::path::Path;
 
 use derefnet_core::physics::{FRAME_SIDE, PSF_SIGMA, RATIO, WINDOW};
+use derefnet_core::weights::Model;
 use prost::Message;
 
 pub use graph::{Builder, Constant, Value};
@@ -57,14 +63,29 @@ pub fn encode(graph: GraphProto, metadata: &[(&str, String)]) -> Vec<u8> {
 }
 
 /// Sensor and arrangement of frames, as JSON.
-fn physics() -> String {
+fn physics(psf_sigma: f64) -> String {
     let physics = serde_json::json!({
-        "psf_sigma_px": PSF_SIGMA,
+        "psf_sigma_px": psf_sigma,
         "frame_side_px": FRAME_SIDE,
         "cells_per_px": RATIO,
         "window_frames": WINDOW,
     });
     physics.to_string()
+}
+
+fn no_json(error: serde_json::Error) -> Error {
+    Error::usage(format!("metadata: {error}"))
+}
+
+/// Content of the ONNX file of an integer network.
+///
+/// # Errors
+/// [`Error::Usage`] if the header is no JSON: never for that of a file.
+pub fn quantised(model: &Model) -> Result<Vec<u8>> {
+    let header = serde_json::to_string(&model.header).map_err(no_json)?;
+    let physics = physics(model.header.physics.psf_sigma);
+    let metadata = [("physics", physics), ("header", header)];
+    Ok(encode(quantised::graph(model), &metadata))
 }
 
 impl DeRefNet {
@@ -73,11 +94,10 @@ impl DeRefNet {
     /// # Errors
     /// [`Error::Usage`] if sizes or provenance are no JSON: never for those of a file.
     pub fn onnx(&self, provenance: &Provenance) -> Result<Vec<u8>> {
-        let no_json = |e: serde_json::Error| Error::usage(format!("metadata: {e}"));
         let config = serde_json::to_string(&self.config).map_err(no_json)?;
         let provenance = serde_json::to_string(provenance).map_err(no_json)?;
         let metadata = [
-            ("physics", physics()),
+            ("physics", physics(PSF_SIGMA)),
             ("config", config),
             ("provenance", provenance),
         ];

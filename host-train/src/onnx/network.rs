@@ -13,11 +13,11 @@ use crate::model::{DeRefNet, HeadConfig, Trained};
 use crate::ops::Activation;
 
 /// Place of the evaluated frame in a window.
-const CENTRE: i64 = 2;
+pub(super) const CENTRE: i64 = 2;
 /// Its neighbours' places.
-const NEIGHBOURS: [i64; WINDOW - 1] = [0, 1, 3, 4];
+pub(super) const NEIGHBOURS: [i64; WINDOW - 1] = [0, 1, 3, 4];
 /// Shape of one map.
-const MAP: [usize; 3] = [1, MAP_SIDE, MAP_SIDE];
+pub(super) const MAP: [usize; 3] = [1, MAP_SIDE, MAP_SIDE];
 
 /// The graph of `network`; see [`super`] for its ends.
 pub(super) fn graph(network: &DeRefNet) -> GraphProto {
@@ -57,6 +57,14 @@ fn gates(network: &DeRefNet) -> Vec<f32> {
     tape.download(gates)
 }
 
+/// Channels `places` of `x`.
+pub(super) fn take(b: &mut Builder, name: &str, x: &Value, places: &[i64]) -> Value {
+    let index = b.indices(places);
+    let item = [places.len(), x.item()[1], x.item()[2]];
+    let (node, axis) = (("Gather", name), vec![int("axis", 1)]);
+    b.node(node, &[x, &index], axis, (x.batch(), &item))
+}
+
 /// Builds the parts of a network.
 struct Parts<'a> {
     network: &'a DeRefNet,
@@ -86,14 +94,6 @@ impl Parts<'_> {
         let weight = self.parameter(b, &format!("{layer}.weight"));
         let bias = self.find(b, &format!("{layer}.bias"));
         b.conv2d(name, x, (&weight, bias.as_ref()), activation)
-    }
-
-    /// Channels `places` of `x`.
-    fn take(&self, b: &mut Builder, name: &str, x: &Value, places: &[i64]) -> Value {
-        let index = b.indices(places);
-        let item = [places.len(), x.item()[1], x.item()[2]];
-        let (node, axis) = (("Gather", name), vec![int("axis", 1)]);
-        b.node(node, &[x, &index], axis, (x.batch(), &item))
     }
 
     /// Last stages' maps of `frames (N, 5, 11, 11)`, `(5 N, 1, 33, 33)`.
@@ -153,13 +153,13 @@ impl Parts<'_> {
             let sides = [WINDOW, MAP_SIDE, MAP_SIDE];
             let gates = b.constant("TDDA.mlp.gates", &sides, &gates(self.network));
             let coded = b.time_code(&maps, &gates);
-            let centre = self.take(b, "centre", &coded, &[CENTRE]);
+            let centre = take(b, "centre", &coded, &[CENTRE]);
             (coded, centre)
         });
         let aligned = b.within("align", |b| self.align(b, &coded, &centre));
         b.within("tail", |b| {
-            let before = self.take(b, "before", &aligned, &[0, 1]);
-            let after = self.take(b, "after", &aligned, &[2, 3]);
+            let before = take(b, "before", &aligned, &[0, 1]);
+            let after = take(b, "after", &aligned, &[2, 3]);
             let stack = b.concat("stack", &[&before, &centre, &after]);
             self.tail(b, &stack)
         })
@@ -168,7 +168,7 @@ impl Parts<'_> {
     /// The four neighbours aligned to the centre, `(N, 4, 33, 33)`.
     fn align(&self, b: &mut Builder, coded: &Value, centre: &Value) -> Value {
         let pairs = NEIGHBOURS.len();
-        let neighbours = self.take(b, "neighbours", coded, &NEIGHBOURS);
+        let neighbours = take(b, "neighbours", coded, &NEIGHBOURS);
         let neighbours = b.reshape("pairs", &neighbours, pairs, &MAP);
         let (layer, relu) = ("TDDA.feat_extract.0.conv", Activation::Relu);
         let centre = self.conv(b, ("centre_features", layer), centre, relu);

@@ -73,15 +73,21 @@ impl Builder {
         offsets: &Value,
         weight: &Constant,
     ) -> Value {
-        let samples = self.within(name, |b| b.samples(x, offsets));
+        let samples = self.within(name, |b| b.samples(x, offsets, Self::exact_shares));
         let attributes = vec![ints("kernel_shape", &[3; 2]), ints("strides", &[3; 2])];
         let item = [weight.dims()[0], x.item()[1], x.item()[2]];
         let shape = (x.batch(), &item[..]);
         self.node(("Conv", name), &[&samples, weight], attributes, shape)
     }
 
-    /// Samples of all taps, `(n, c, 3h, 3w)`: bilinear, zero outside.
-    fn samples(&mut self, x: &Value, offsets: &Value) -> Value {
+    /// Samples of all taps, `(n, c, 3h, 3w)`: bilinear, zero outside; `shares` makes the corners' weights
+    /// of how far a position lies below and right of its first corner.
+    pub(super) fn samples(
+        &mut self,
+        x: &Value,
+        offsets: &Value,
+        shares: fn(&mut Self, &Value, &Value) -> [Value; 4],
+    ) -> Value {
         let (n, [c, h, w]) = (x.batch(), [x.item()[0], x.item()[1], x.item()[2]]);
         let positions = self.positions(offsets, [h, w]);
         let [row, column] = [(0, "row"), (1, "column")].map(|(axis, name)| {
@@ -104,7 +110,8 @@ impl Builder {
         let stride = self.scalar(stride as f32);
         let index = self.with("Mul", "line", &top, &stride);
         let index = self.with("Add", "place", &index, &left);
-        let samples = self.interpolate(&map, (&index, &down, &right), w + 3);
+        let shares = shares(self, &down, &right);
+        let samples = self.interpolate(&map, &index, &shares, w + 3);
         let samples = self.reshape("by_tap", &samples, n, &[3, 3, h, w, c]);
         let samples = self.transpose("squares", &samples, &[0, 5, 3, 1, 4, 2]);
         self.reshape("samples", &samples, n, &[c, 3 * h, 3 * w])
@@ -133,14 +140,8 @@ impl Builder {
         self.with("Min", "positions/to", &x, &sides)
     }
 
-    /// Bilinear samples `(n, taps, c)` of `map (n, pixels, c)` at top-left corners of `index`, whose
-    /// border is one line of `stride` and one pixel away.
-    fn interpolate(
-        &mut self,
-        map: &Value,
-        (index, down, right): (&Value, &Value, &Value),
-        stride: usize,
-    ) -> Value {
+    /// Weights of the four corners, row by row.
+    fn exact_shares(&mut self, down: &Value, right: &Value) -> [Value; 4] {
         let one = self.scalar(1.0);
         let shape = (down.batch(), down.item());
         let rest = |b: &mut Self, name: &str, of: &Value| {
@@ -148,14 +149,32 @@ impl Builder {
         };
         let (up, left) = (rest(self, "up", down), rest(self, "left_share", right));
         let corners = [
-            ("top_left", stride + 1, &up, &left),
-            ("top_right", stride + 2, &up, right),
-            ("bottom_left", 2 * stride + 1, down, &left),
-            ("bottom_right", 2 * stride + 2, down, right),
+            ("top_left", &up, &left),
+            ("top_right", &up, right),
+            ("bottom_left", down, &left),
+            ("bottom_right", down, right),
         ];
-        let parts = corners.map(|(name, step, row, column)| {
-            self.within(name, |b| b.corner(map, index, step, [row, column]))
-        });
+        corners.map(|(name, row, column)| self.with("Mul", &format!("{name}/share"), row, column))
+    }
+
+    /// Bilinear samples `(n, taps, c)` of `map (n, pixels, c)` at top-left corners of `index`, whose
+    /// border is one line of `stride` and one pixel away.
+    fn interpolate(
+        &mut self,
+        map: &Value,
+        index: &Value,
+        shares: &[Value; 4],
+        stride: usize,
+    ) -> Value {
+        let [a, b, c, d] = shares;
+        let corners = [
+            ("top_left", stride + 1, a),
+            ("top_right", stride + 2, b),
+            ("bottom_left", 2 * stride + 1, c),
+            ("bottom_right", 2 * stride + 2, d),
+        ];
+        let parts = corners
+            .map(|(name, step, share)| self.within(name, |b| b.corner(map, index, step, share)));
         let [mut sum, rest @ ..] = parts;
         for (k, part) in rest.iter().enumerate() {
             sum = self.with("Add", &format!("sum/{k}"), &sum, part);
@@ -164,7 +183,7 @@ impl Builder {
     }
 
     /// What the corner `step` pixels behind `index` adds to the samples.
-    fn corner(&mut self, map: &Value, index: &Value, step: usize, shares: [&Value; 2]) -> Value {
+    fn corner(&mut self, map: &Value, index: &Value, step: usize, share: &Value) -> Value {
         let (n, places) = (index.batch(), index.item());
         let step = self.scalar(step as f32);
         let index = self.with("Add", "place", index, &step);
@@ -174,8 +193,7 @@ impl Builder {
         let batched = vec![int("batch_dims", 1)];
         let gather = ("GatherND", "values");
         let values = self.node(gather, &[map, &index], batched, (n, &shape));
-        let share = self.with("Mul", "share", shares[0], shares[1]);
-        self.with("Mul", "part", &values, &share)
+        self.with("Mul", "part", &values, share)
     }
 
     /// [`DataStep`](crate::ops::DataStep): `ρ ()`, `G (side, side)`.

@@ -8,6 +8,8 @@ use prost::{Message, Oneof};
 
 /// Element type `FLOAT`.
 pub const FLOAT: i32 = 1;
+/// Element type `INT8`.
+pub const INT8: i32 = 3;
 /// Element type `INT64`.
 pub const INT64: i32 = 7;
 

@@ -208,6 +208,13 @@ fn models_leave_in_every_form() {
     let said = done(&format!("export --out {}", onnx.display()));
     assert!(said.contains("stages [0, 1, 2] are negative"), "{said}");
 
+    let edge = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/models/edge.dref");
+    let answer = json(&format!("export --model {edge} --out {}", onnx.display()));
+    let bytes = fs::read(&onnx).unwrap();
+    assert_eq!(answer["bytes"].as_u64(), Some(bytes.len() as u64));
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("DequantizeLinear") && text.contains("psf_sigma_px"));
+
     let authors = folder.path().join("authors.safetensors");
     done(&format!("export --authors --out {}", authors.display()));
     let shown = json(&format!("info {}", authors.display()));

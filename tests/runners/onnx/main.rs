@@ -8,6 +8,7 @@
 mod file;
 mod operators;
 mod python;
+mod quantised;
 mod random;
 mod trained;
 mod windows;

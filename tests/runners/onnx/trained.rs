@@ -92,7 +92,7 @@ fn paper() {
 }
 
 /// CSO-mAP of maps read on the grid, per cent.
-fn accuracy(maps: &[Vec<f32>], scenes: &[Trajectory]) -> f64 {
+pub fn accuracy(maps: &[Vec<f32>], scenes: &[Trajectory]) -> f64 {
     let mut frames = Vec::new();
     for (maps, scene) in maps.iter().zip(scenes) {
         for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(scene)) {

@@ -129,3 +129,70 @@ fn sharp_claims_keep_their_spread() {
     assert!((found[0].sigma_x - 0.003).abs() < 1e-6 && (found[0].sigma_y - 0.004).abs() < 1e-6);
     assert!((found[0].sigma_intensity - 1.0).abs() < 1e-5);
 }
+
+/// An answer in steps is read as the numbers that they are worth; what is not there is silent.
+#[test]
+fn steps_are_worth_their_numbers() {
+    let steps = [0.01, 0.001, 0.001, 0.01, 0.01, 0.002, 0.01];
+    let mut answer = std::vec![0i16; ANSWER_LEN];
+    for cell in answer.chunks_exact_mut(CHANNELS) {
+        cell[0] = -1200;
+    }
+    let index = index_of(16, 13) * CHANNELS;
+    answer[index..index + CHANNELS].copy_from_slice(&[900, 300, -600, 100, -150, 1175, 20]);
+    let numbers = answer.iter().zip(steps.iter().cycle());
+    let numbers: std::vec::Vec<f32> = numbers.map(|(&n, &step)| step * f32::from(n)).collect();
+    let found = read_steps(&answer, &steps, UNIT);
+    assert_eq!((found.len(), &found), (1, &read(&numbers, UNIT).unwrap()));
+    assert!(read_steps(&answer[..index], &steps, UNIT).is_empty());
+}
+
+#[test]
+fn claims_start_fits_inside_the_field_alone() {
+    let claim = Claim {
+        probability: 0.5,
+        x: 4.5,
+        y: 5.25,
+        sigma_x: 0.5,
+        sigma_y: 0.25,
+        intensity: 240.0,
+        sigma_intensity: 8.0,
+    };
+    let started = claim.proposal(false).unwrap();
+    assert_eq!(
+        (started.x, started.y, started.intensity),
+        (4.5, 5.25, 240.0)
+    );
+    assert_eq!(started.precision, None);
+    let known = claim.proposal(true).unwrap().precision;
+    assert_eq!(known, Some([4.0, 0.0, 16.0]));
+    assert_eq!(Claim { y: 1e6, ..claim }.proposal(true), None);
+    let target = claim.target();
+    assert_eq!(
+        (target.sigma_x, target.sigma_y, target.correlation),
+        (0.5, 0.25, 0.0)
+    );
+    assert_eq!(
+        (target.sigma_intensity, target.score),
+        (8.0, f64::from(claim.score()))
+    );
+}
+
+/// Once the crowd is full, a more probable claim takes the place of the least probable one.
+#[test]
+fn the_most_probable_of_a_crowd_are_heard() {
+    let mut answer = silent();
+    for raw in answer.chunks_exact_mut(CHANNELS) {
+        raw[0] = -1.0;
+    }
+    // The last cell of all, sharp and sure.
+    say(&mut answer, (32, 32), [6.0, 0.0, 0.0, -3.0, -3.0, 2.3, 0.0]);
+    let found = read(&answer, UNIT).unwrap();
+    let most = found
+        .iter()
+        .map(|claim| claim.probability)
+        .fold(0.0, f32::max);
+    assert!(most > 0.99, "{found:?}");
+    let corner = found.iter().any(|claim| claim.x > 10.0 && claim.y > 10.0);
+    assert!(corner, "{found:?}");
+}
