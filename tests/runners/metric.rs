@@ -15,8 +15,11 @@ use derefnet_core::metric::{
 };
 use derefnet_core::physics::{MAP_LEN, MAP_SIDE, RATIO, cell_of};
 use derefnet_tests::oracle::metric::{Frame, figures};
-use derefnet_tests::strategies::{float, metric_frames, mix, shuffle};
-use derefnet_tests::tolerance::{AP_SUMMATION, RANDOM_RANKING, RECALL_CEILING, RMSE_SUMMATION};
+use derefnet_tests::properties;
+use derefnet_tests::strategies::{float, metric_frames, mix, shuffle, spread_frames};
+use derefnet_tests::tolerance::{
+    AP_SUMMATION, COORDINATE, RANDOM_RANKING, RECALL_CEILING, RMSE_SUMMATION,
+};
 use proptest::prelude::*;
 
 fn results(frames: &[Frame]) -> Vec<FrameResult> {
@@ -49,6 +52,11 @@ fn aps(report: &Report) -> [f64; 5] {
     ]
 }
 
+/// Values of a cell, the threshold among them.
+fn count() -> impl Strategy<Value = f64> {
+    prop_oneof![4 => 0.0..300.0, 1 => Just(GRID_THRESHOLD)]
+}
+
 /// Replaces all scores by distinct ones in random order.
 fn distinct_scores(frames: &mut [Frame], seed: u64) {
     let total: usize = frames.iter().map(|(detections, _)| detections.len()).sum();
@@ -60,10 +68,7 @@ fn distinct_scores(frames: &mut [Frame], seed: u64) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
-    #[test]
+properties! {
     fn agrees_with_the_naive_twin(frames in metric_frames()) {
         let (got, expected) = (report(&frames), figures(&frames));
         for (ap, twin) in aps(&got).iter().zip(&expected.ap) {
@@ -77,7 +82,6 @@ proptest! {
         prop_assert!(rmse.abs() < RMSE_SUMMATION);
     }
 
-    #[test]
     fn is_bounded_and_grows_with_the_distance(frames in metric_frames()) {
         let got = report(&frames);
         let aps = aps(&got);
@@ -91,8 +95,7 @@ proptest! {
     }
 
     /// With distinct scores nothing is left for the list's order to decide, to the last bit.
-    #[test]
-    fn order_within_a_frame_is_irrelevant(mut frames in metric_frames(), seed: u64) {
+    fn order_within_a_frame_is_irrelevant(mut frames in metric_frames(), seed in any::<u64>()) {
         distinct_scores(&mut frames, seed);
         let before = report(&frames);
         for (detections, _) in &mut frames {
@@ -101,8 +104,50 @@ proptest! {
         prop_assert_eq!(report(&frames), before);
     }
 
+    /// With distinct scores and no two targets alike, neither do frames or targets have an order.
+    fn order_of_frames_and_targets_is_irrelevant(mut frames in spread_frames(), seed in any::<u64>()) {
+        distinct_scores(&mut frames, seed);
+        let before = report(&frames);
+        shuffle(&mut frames, seed);
+        for (_, targets) in &mut frames {
+            shuffle(targets, seed);
+        }
+        let after = report(&frames);
+        for (late, early) in aps(&after).iter().zip(aps(&before)) {
+            prop_assert!((late - early).abs() < AP_SUMMATION, "{late} against {early}");
+        }
+        prop_assert_eq!(after.jaccard, before.jaccard);
+        prop_assert_eq!(after.count_accuracy, before.count_accuracy);
+    }
+
+    /// A map moved by a pixel, three cells, away from borders has its detections moved by a pixel.
+    fn detections_move_with_the_map(
+        cells in prop::collection::vec((3..30_usize, 3..30_usize, count()), 0..9),
+        down in 0..3_usize, right in 0..3_usize,
+    ) {
+        let read = |(down, right): (usize, usize)| {
+            let mut map = vec![0.0; MAP_LEN];
+            for &(row, column, value) in &cells {
+                map[MAP_SIDE * (row + 3 * down - 3) + column + 3 * right - 3] = value;
+            }
+            let mut found = vec![Detection { x: 0.0, y: 0.0, score: 0.0 }; 9];
+            let count = grid_detections(&map, MapShape::SEQ_CSIST, GRID_THRESHOLD, &mut found);
+            found.truncate(count.unwrap());
+            found
+        };
+        let (still, moved) = (read((1, 1)), read((down, right)));
+        let bright: std::collections::BTreeMap<_, _> =
+            cells.iter().map(|&(row, column, value)| ((row, column), value)).collect();
+        let bright = bright.values().filter(|&&value| value >= GRID_THRESHOLD);
+        prop_assert_eq!((still.len(), moved.len()), (bright.clone().count(), bright.count()));
+        for (a, b) in still.iter().zip(&moved) {
+            prop_assert!(a.score == b.score && a.score >= GRID_THRESHOLD);
+            prop_assert!((b.x - a.x - (down as f64 - 1.0)).abs() < COORDINATE);
+            prop_assert!((b.y - a.y - (right as f64 - 1.0)).abs() < COORDINATE);
+        }
+    }
+
     /// Ranks matter, not scores: a strictly increasing map, exact in floating point, changes no bit.
-    #[test]
     fn only_the_order_of_scores_counts(mut frames in metric_frames()) {
         let before = report(&frames);
         for (_, _, score) in frames.iter_mut().flat_map(|(detections, _)| detections) {
@@ -111,8 +156,7 @@ proptest! {
         prop_assert_eq!(report(&frames), before);
     }
 
-    #[test]
-    fn a_weaker_duplicate_never_helps(mut frames in metric_frames(), pick: prop::sample::Index) {
+    fn a_weaker_duplicate_never_helps(mut frames in metric_frames(), pick in any::<prop::sample::Index>()) {
         let crowded: Vec<usize> = (0..frames.len()).filter(|&f| !frames[f].0.is_empty()).collect();
         prop_assume!(!crowded.is_empty());
         let before = report(&frames);
@@ -127,8 +171,7 @@ proptest! {
         prop_assert_eq!(after.rmse_px, before.rmse_px);
     }
 
-    #[test]
-    fn exact_answers_score_a_hundred(frames in metric_frames(), seed: u64) {
+    fn exact_answers_score_a_hundred(frames in metric_frames(), seed in any::<u64>()) {
         let mut perfect: Vec<Frame> = frames
             .into_iter()
             .map(|(_, mut targets)| {
@@ -145,7 +188,6 @@ proptest! {
         prop_assert_eq!((got.jaccard, got.count_accuracy, got.rmse_px), (100.0, 100.0, Some(0.0)));
     }
 
-    #[test]
     fn curves_end_at_the_final_recall_and_never_rise_in_envelope(frames in metric_frames()) {
         let frames = results(&frames);
         let summary = evaluate(&frames).unwrap();
@@ -163,7 +205,6 @@ proptest! {
     }
 
     /// Arbitrary bits in, arbitrary memory: an answer or an error, never a panic.
-    #[test]
     fn core_never_panics(
         detections in prop::collection::vec((float(), float(), float()), 0..6),
         truth in prop::collection::vec((float(), float()), 0..6),

@@ -3,6 +3,7 @@
 use derefnet_core::arch::{Finish, Kernels, MAX_PIXELS, Product, ProductShape, SEGMENTS, Scaling};
 use derefnet_core::fixed::Requant;
 use derefnet_tests::oracle::kernels::{Weights, sums};
+use derefnet_tests::properties;
 use proptest::prelude::*;
 
 use crate::fill::{Fill, OUTPUTS, fill};
@@ -207,10 +208,7 @@ fn shapes_beyond_the_usual_write_nothing_beyond_the_sums() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
+properties! {
     fn sums_agree(row in row()) {
         row.check();
     }
