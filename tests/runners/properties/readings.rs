@@ -57,12 +57,23 @@ fn readouts() -> impl Strategy<Value = Readout> {
 type Said = (Vec<[u64; 5]>, u32);
 
 fn answer(readings: &[u16], dead: Option<&[bool]>, readout: Readout, pedestal: u16) -> Said {
+    say(readings, dead, |config| {
+        (config.readout, config.pedestal) = (readout, pedestal);
+    })
+}
+
+/// The answer of a sensor whose pixels hold less than `full`.
+fn answer_below(full: u16, readings: &[u16], readout: Readout) -> Said {
+    say(readings, None, |config| {
+        (config.readout, config.pedestal) = (readout, 1000);
+        config.saturation = Some(full);
+    })
+}
+
+fn say(readings: &[u16], dead: Option<&[bool]>, set: impl Fn(&mut StreamConfig)) -> Said {
     let model = Model::load(&HEAD).unwrap();
-    let config = StreamConfig {
-        readout,
-        pedestal,
-        ..StreamConfig::of(&model)
-    };
+    let mut config = StreamConfig::of(&model);
+    set(&mut config);
     let mut memory = HeadMemory::<8>::new();
     let mut stream = Stream::new(model, config, Kernels::best(), &mut memory).unwrap();
     let answer = stream.window(readings, dead).unwrap();
@@ -88,6 +99,13 @@ properties! {
         let dead = Some(&window.dead[..]);
         let plain = answer(&window.readings, dead, readout, 1000);
         prop_assert_eq!(answer(&raised, dead, readout, 1000 + more), plain);
+    }
+
+    /// Pixels at the end of the container are believed as little as dead ones.
+    fn full_pixels_count_as_dead(window in windows(), readout in readouts(), full in 1100..1400_u16) {
+        let dead: Vec<bool> = window.readings.iter().map(|&reading| reading >= full).collect();
+        let plain = answer(&window.readings, Some(&dead), readout, 1000);
+        prop_assert_eq!(answer_below(full, &window.readings, readout), plain);
     }
 
     /// No pixel dead is no mask.
