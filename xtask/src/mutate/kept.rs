@@ -133,6 +133,30 @@ impl Kept {
             verdict,
         };
         self.entries.insert(mutation.name.clone(), entry);
+        self.save()
+    }
+
+    /// Whether the tests that `filter` chooses in the program `test` pass without an error.
+    pub fn passes(&self, test: &str, filter: &str) -> bool {
+        let entry = self.entries.get(&format!("{test} {filter}"));
+        entry.is_some_and(|entry| entry.tree == self.tree(test))
+    }
+
+    /// Keeps that they do.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn note_passing(&mut self, test: &str, filter: &str) -> Result<(), String> {
+        let entry = Entry {
+            tree: self.tree(test),
+            mutation: String::new(),
+            verdict: Verdict::Survived,
+        };
+        self.entries.insert(format!("{test} {filter}"), entry);
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), String> {
         let text = serde_json::to_string_pretty(&self.entries).map_err(|e| e.to_string())?;
         write(&self.path, &text)
     }
