@@ -146,7 +146,7 @@ fn build(copy: &Copy, mutation: &Mutation) -> Result<PathBuf, String> {
             message["executable"].as_str().filter(|_| is_test)?,
         ))
     };
-    let program = messages.filter_map(found).last();
+    let program = messages.filter_map(found).next_back();
     program.ok_or_else(|| format!("no program came of the test {}", mutation.test))
 }
 
