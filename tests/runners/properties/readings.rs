@@ -12,7 +12,6 @@ use derefnet_tests::models::{Numbers, Sizes, random_model};
 use derefnet_tests::oracle::integer::Integer;
 use derefnet_tests::properties;
 use proptest::prelude::*;
-use proptest::sample::select;
 
 const LEN: usize = WINDOW * FRAME_LEN;
 
@@ -49,8 +48,13 @@ fn windows() -> impl Strategy<Value = Window> {
     )
 }
 
+/// Mostly the head alone: fits of windows with dead pixels take a hundred times as long.
 fn readouts() -> impl Strategy<Value = Readout> {
-    select(vec![Readout::Head, Readout::HeadFit, Readout::Fit])
+    prop_oneof![
+        6 => Just(Readout::Head),
+        1 => Just(Readout::HeadFit),
+        1 => Just(Readout::Fit),
+    ]
 }
 
 /// Targets, bit for bit, and how many counts were saturated.
