@@ -14,6 +14,7 @@ use derefnet::eval::covariance::Covariance2;
 use derefnet::scene::render::add_targets;
 use derefnet::scene::{Arrangement, SceneConfig, Target};
 use derefnet_core::physics::{FRAME_LEN, WINDOW};
+use derefnet_tests::properties;
 use derefnet_tests::tolerance::{
     BOUND_DIFFERENCES, BOUND_ROWS, BOUND_SYMMETRY, RULES_KNOWN_CLEAN, RULES_KNOWN_NOISY,
 };
@@ -117,16 +118,12 @@ fn mapped(truth: &[Vec<Target>], map: impl Fn(&Target) -> Target) -> Vec<Vec<Tar
         .collect()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
+properties! {
     fn analytic_derivatives_match_differences(parameters in scenes(), noise in 0.0..5.0) {
         let found = bound(&frames(&parameters), noise, &BoundOptions::default()).unwrap();
         close(&found, &by_differences(&parameters, noise), BOUND_DIFFERENCES)?;
     }
 
-    #[test]
     fn follows_the_frame_when_it_is_turned(parameters in scenes(), noise in 0.0..5.0) {
         let truth = frames(&parameters);
         let options = BoundOptions { background: true, ..BoundOptions::of(Arrangement::Free) };
@@ -145,7 +142,6 @@ proptest! {
         close(&bound(&backwards, noise, &options).unwrap(), &plain, BOUND_SYMMETRY)?;
     }
 
-    #[test]
     fn more_noise_never_helps(parameters in scenes(), noise in 0.0..5.0, more in 0.0..5.0) {
         let (truth, options) = (frames(&parameters), BoundOptions::default());
         let less = bound(&truth, noise, &options).unwrap();

@@ -10,8 +10,9 @@ use derefnet::backend::Backend;
 use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cpu::arch::Isa;
 use derefnet_tests::cases::check::Expected;
-use derefnet_tests::cases::{self, CASES, Case};
-use proptest::prelude::*;
+use derefnet_tests::cases::{self, Case};
+use derefnet_tests::properties;
+use derefnet_tests::property::sound;
 
 /// One backend per instruction set. They outlive the problems, so that recycled buffers are dirty.
 fn cpus() -> &'static [Cpu] {
@@ -20,15 +21,6 @@ fn cpus() -> &'static [Cpu] {
         let sets = Isa::available().into_iter();
         sets.map(|isa| Cpu::with_isa(isa).unwrap()).collect()
     })
-}
-
-fn random(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        // A failure becomes a named case, not an opaque seed in a file.
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 /// Checks on every instruction set; returns the difference quotients compared and given up.
@@ -43,18 +35,13 @@ fn check(case: &dyn Case, work: usize) -> Result<(usize, usize), String> {
 }
 
 macro_rules! operators {
-    ($cases:expr; $($name:ident)*) => {$(
+    ($($name:ident)*) => {$(
         mod $name {
             use super::*;
 
-            proptest! {
-                #![proptest_config(random($cases))]
-
-                #[test]
+            properties! {
                 fn random_problems(problem in cases::$name::problems()) {
-                    if let Err(error) = check(&problem, problem.work()) {
-                        return Err(TestCaseError::fail(error));
-                    }
+                    sound(check(&problem, problem.work()).map(|_| ()))?;
                 }
             }
 
@@ -74,7 +61,6 @@ macro_rules! operators {
 }
 
 operators!(
-    CASES;
     arithmetic
     channel_stats
     concat
@@ -85,11 +71,10 @@ operators!(
     group_scale
     loss
     offset_likelihood
+    per_item
     soft_threshold
     time_code
 );
-
-operators!(cases::per_item::CASES; per_item);
 
 #[test]
 fn per_item_costs_are_those_of_its_nodes() {
@@ -102,14 +87,9 @@ fn per_item_costs_are_those_of_its_nodes() {
 mod adam {
     use super::*;
 
-    proptest! {
-        #![proptest_config(random(CASES))]
-
-        #[test]
+    properties! {
         fn random_problems(problem in cases::adam::problems()) {
-            if let Err(error) = problem.check() {
-                return Err(TestCaseError::fail(error));
-            }
+            sound(problem.check())?;
         }
     }
 

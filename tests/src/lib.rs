@@ -4,6 +4,7 @@ pub mod cases;
 pub mod datasets;
 pub mod models;
 pub mod oracle;
+pub mod property;
 pub mod statistics;
 pub mod strategies;
 pub mod tolerance;

@@ -50,6 +50,8 @@ impl Numbers {
 struct Body {
     bytes: Vec<u8>,
     numbers: Numbers,
+    /// Biases of the initial map, in its steps.
+    start_bias: f64,
 }
 
 impl Body {
@@ -123,7 +125,7 @@ impl Body {
         let cells = (0..MAP_SIDE * MAP_SIDE).map(|k| (k / MAP_SIDE, k % MAP_SIDE));
         let gram: Vec<f64> = cells.map(|(i, j)| element(i, j) * 16_384.0).collect();
         self.table(gram);
-        self.layer((bottom - top) * (right - left), 121, 2.0, 0.0);
+        self.layer((bottom - top) * (right - left), 121, 2.0, self.start_bias);
         for _ in 0..header.stages {
             self.stage(c);
         }
@@ -242,10 +244,17 @@ pub fn repair(file: &mut [u8]) {
 
 /// A valid model file of random weights.
 pub fn random_model(seed: u64, sizes: Sizes) -> Vec<u8> {
+    biased_model(seed, sizes, 0.0)
+}
+
+/// The same with biases of the initial map of up to `start_bias` steps: the quantiser writes none, the
+/// format allows them.
+pub fn biased_model(seed: u64, sizes: Sizes, start_bias: f64) -> Vec<u8> {
     let header = header(sizes);
     let mut body = Body {
         bytes: Vec::new(),
         numbers: Numbers(seed),
+        start_bias,
     };
     if let Some(map) = &header.map {
         body.map(map);

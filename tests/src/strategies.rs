@@ -38,6 +38,11 @@ pub fn metric_frames() -> impl Strategy<Value = Vec<Frame>> {
     ]
 }
 
+/// Scenes for the metric in which no two targets or distances are alike.
+pub fn spread_frames() -> impl Strategy<Value = Vec<Frame>> {
+    frames(spread().boxed(), (0.0..300.0).boxed())
+}
+
 /// Any bits, NaN and infinities included; finite ones often enough that whole frames pass.
 pub fn float() -> impl Strategy<Value = f64> {
     prop_oneof![8 => 0.0..1.0, 2 => any::<f64>(), 1 => prop::num::f64::ANY]

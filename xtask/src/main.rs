@@ -1,5 +1,6 @@
 //! Project chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`,
-//! `cargo xtask ablation`, `cargo xtask setup`, `cargo xtask firmware`.
+//! `cargo xtask ablation`, `cargo xtask setup`, `cargo xtask firmware`, `cargo xtask nightly`,
+//! `cargo xtask mutate`.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -16,6 +17,8 @@
 //! | [`compiler`] | who compiles for the boards: rustup's compiler or Debian's |
 //! | [`debian`] | packages of Debian |
 //! | [`firmware`] | bits, instructions, memory and accuracy on boards under QEMU |
+//! | [`nightly`] | every property on many cases, then the planted errors |
+//! | [`mutate`] | errors planted one at a time, which tests must catch |
 //! | [`shell`] | programs run in the repository |
 
 mod ablation;
@@ -28,6 +31,8 @@ mod firmware;
 mod image;
 mod licences;
 mod lines;
+mod mutate;
+mod nightly;
 mod rules;
 mod setup;
 mod shell;
@@ -53,6 +58,10 @@ Usage: cargo xtask COMMAND
                                     apt-get
   firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
   golden                            writes the boards' golden frames
+  nightly [--skip NAME]...          every property on 50,000 cases of a new seed (or as PROPTEST_CASES
+                                    and PROPTEST_RNG_SEED say), then every planted error
+  mutate [NAME]...                  plants the errors of tests/mutations/, all or by name; tests must
+                                    catch them
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
 --skip takes the name of a step or of its group; --list prints both. --compiler, of test, setup and
@@ -86,6 +95,8 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
         Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, Tools::SetUp),
         Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, Tools::Installed),
         Some(("golden", [])) => firmware::write_golden(),
+        Some(("nightly", rest)) => run(nightly::STEPS.to_vec(), rest, Tools::Unused),
+        Some(("mutate", rest)) => mutate::run(rest),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");

@@ -7,6 +7,7 @@
 )]
 
 mod fill;
+mod problems;
 mod products;
 mod requantisation;
 mod samples;

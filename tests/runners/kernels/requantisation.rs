@@ -3,6 +3,7 @@
 use derefnet_core::arch::{Finish, Kernels, MAX_OUTPUTS, MAX_PIXELS, ProductShape, Scaling};
 use derefnet_core::fixed::Requant;
 use derefnet_tests::oracle::kernels::requantised;
+use derefnet_tests::properties;
 use proptest::prelude::*;
 
 use crate::fill::{BEFORE, OUTPUTS, words};
@@ -152,10 +153,7 @@ fn the_greatest_sums_are_requantised() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
+properties! {
     fn requantised_values_and_their_counts_agree(case in requantisation()) {
         case.check();
     }

@@ -2,6 +2,7 @@
 
 use derefnet_core::arch::{Kernels, MAX_PIXELS, Sampling};
 use derefnet_tests::oracle::kernels::sampled;
+use derefnet_tests::properties;
 use proptest::prelude::*;
 
 use crate::fill::{BEFORE, Fill, fill, words};
@@ -82,10 +83,7 @@ fn patches() -> impl Strategy<Value = Patches> {
     )
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
+properties! {
     fn samples_agree(case in patches()) {
         case.check();
     }

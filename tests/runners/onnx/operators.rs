@@ -3,43 +3,24 @@
 use derefnet_tests::cases::exported::Exported;
 use derefnet_tests::cases::per_item::Kind;
 use derefnet_tests::cases::{self};
-use proptest::prelude::*;
-use proptest::test_runner::TestCaseResult;
-
-/// Fewer than of our own kernels: tract plans every problem anew.
-const CASES: u32 = 32;
-
-pub fn random(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        // A failure becomes a named case, not an opaque seed in a file.
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
-fn check(problem: &impl Exported) -> TestCaseResult {
-    problem.check_export().map_err(TestCaseError::fail)
-}
+use derefnet_tests::properties;
+use derefnet_tests::property::sound;
 
 macro_rules! operators {
     ($($name:ident)*) => {$(
         mod $name {
             use super::*;
 
-            proptest! {
-                #![proptest_config(random(CASES))]
-
-                #[test]
+            properties! {
                 fn random_problems(problem in cases::$name::problems()) {
-                    check(&problem)?;
+                    sound(problem.check_export())?;
                 }
             }
 
             #[test]
             fn named_problems() {
                 for (name, problem) in cases::$name::named() {
-                    if let Err(error) = check(&problem) {
+                    if let Err(error) = problem.check_export() {
                         panic!("{name}: {error}\n{problem:?}");
                     }
                 }
@@ -60,20 +41,18 @@ operators!(
 
 mod blocks {
     use super::*;
+    use proptest::prelude::*;
 
     /// Whether the network has this graph.
     fn is_exported(kind: Kind) -> bool {
         matches!(kind, Kind::Block | Kind::Stage { symmetric: false })
     }
 
-    proptest! {
-        #![proptest_config(random(CASES))]
-
-        #[test]
+    properties! {
         fn random_problems(
             problem in cases::per_item::problems().prop_filter("exported", |p| is_exported(p.kind))
         ) {
-            check(&problem)?;
+            sound(problem.check_export())?;
         }
     }
 
@@ -83,7 +62,7 @@ mod blocks {
         let exported: Vec<_> = all.filter(|(_, p)| is_exported(p.kind)).collect();
         assert_eq!(exported.len(), 4);
         for (name, problem) in exported {
-            if let Err(error) = check(&problem) {
+            if let Err(error) = problem.check_export() {
                 panic!("{name}: {error}\n{problem:?}");
             }
         }

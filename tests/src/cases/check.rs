@@ -12,7 +12,7 @@ const STEP: f64 = 1.0 / (1 << 16) as f64;
 /// Difference quotients per input, where the oracle is cheap.
 const QUOTIENTS: usize = 8;
 /// Output values times evaluations that the quotients of one problem may cost, roughly.
-const QUOTIENT_BUDGET: usize = 6_000_000;
+const QUOTIENT_BUDGET: usize = 600_000;
 
 /// Slope of the oracle by one input value.
 #[derive(Clone, Copy, Debug)]

@@ -27,11 +27,8 @@ use std::fmt::Debug;
 use derefnet::ops::Op;
 use derefnet::rng::Rng;
 
-/// Random problems per operator.
-pub const CASES: u32 = 96;
-
 /// Products that the oracle of one random problem may cost.
-pub const AFFORDABLE: usize = 600_000;
+pub const AFFORDABLE: usize = 60_000;
 
 /// Channel counts around every block width of the kernels.
 pub const CHANNELS: [usize; 12] = [1, 2, 3, 5, 8, 16, 18, 24, 32, 33, 40, 48];
