@@ -1,5 +1,9 @@
 //! Layers of a quantised network against the f64 oracle on the integers that enter them: none strays
 //! farther than the quantiser proved.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees tests in #[test] functions only, not in what they share"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
