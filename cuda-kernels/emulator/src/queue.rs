@@ -115,6 +115,16 @@ pub struct Event {
     pub timed: bool,
 }
 
+impl Event {
+    /// An event that nobody recorded.
+    pub fn new(timed: bool) -> Self {
+        Self {
+            timed,
+            ..Self::default()
+        }
+    }
+}
+
 /// Work captured from streams.
 #[derive(Clone, Default)]
 pub struct Graph {

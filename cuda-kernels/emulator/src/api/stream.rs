@@ -97,10 +97,7 @@ const UNTIMED: u32 = 2;
 pub unsafe extern "C" fn cuEventCreate(event: *mut Handle, flags: u32) -> Code {
     call("cuEventCreate", |driver| {
         let handle = driver.handle();
-        let made = Event {
-            timed: flags & UNTIMED == 0,
-            ..Event::default()
-        };
+        let made = Event::new(flags & UNTIMED == 0);
         driver.events.insert(handle, made);
         // SAFETY: by the caller.
         unsafe { answer(event, handle) }
