@@ -151,9 +151,13 @@ inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fdividef(float a, float b) { return a / b; }
 
+using std::abs;
 using std::exp;
 using std::fabs;
 using std::fma;
+using std::isfinite;
+using std::isinf;
+using std::isnan;
 using std::log;
 using std::log1p;
 using std::rint;

@@ -217,7 +217,8 @@ impl Block<'_> {
                 let text = format!("never written: byte {word}");
                 return Err(Fault::new(Code::LAUNCH_FAILED, text));
             }
-            if let Some(race) = note(cell, kind, stamp, self.first) {
+            // Other blocks had other shared memory.
+            if let Some(race) = note(cell, kind, stamp, self.number) {
                 return Err(self.race(race, stamp, &format!("byte {word}")));
             }
         }
