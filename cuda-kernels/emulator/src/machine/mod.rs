@@ -1,0 +1,27 @@
+//! Runs programs: warps of 32 lanes in step, blocks one after another.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`launch`] | a grid, its blocks, barriers of a block |
+//! | [`warp`] | registers, divergence, the loop over operations |
+//! | [`vector`] | operations on all lanes at once |
+//! | [`number`] | every other operation, a lane at a time |
+//! | [`convert`] | conversions between types |
+//! | [`access`] | loads, stores, atomic operations and their checks |
+//! | [`together`] | shuffles, votes, products of fragments |
+
+pub mod access;
+pub mod convert;
+pub mod launch;
+pub mod number;
+pub mod together;
+pub mod vector;
+pub mod warp;
+
+/// Threads of a warp.
+pub const LANES: usize = 32;
+
+/// Lanes whose bit is set.
+pub fn lanes(mask: u32) -> impl Iterator<Item = usize> {
+    (0..LANES).filter(move |lane| mask >> lane & 1 != 0)
+}
