@@ -42,7 +42,7 @@ __device__ inline void direct(const ConvGeometry &g, const Right &right, const f
             if (from) {
                 const float *column = kernel + tap * g.c * g.out + o;
                 for (u32 channel = 0; channel < g.c; channel++) {
-                    sum += from[channel] * column[channel * g.out];
+                    sum = fmaf(from[channel], column[channel * g.out], sum);
                 }
             }
         }

@@ -10,7 +10,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     const float *result = sandwich(g.side, gram, h, shared);
     for (u32 i = threadIdx.x; i < len; i += THREADS) {
         size_t at = (size_t)blockIdx.x * len + i;
-        r[at] = h[at] - rho[0] * (back ? result[i] - back[at] : result[i]);
+        r[at] = fmaf(-rho[0], back ? result[i] - back[at] : result[i], h[at]);
     }
 }
 

@@ -9,7 +9,7 @@ __device__ inline void square_product(u32 side, const float *a, const float *b, 
         u32 row = i / side, column = i - row * side;
         float sum = 0.0f;
         for (u32 k = 0; k < side; k++) {
-            sum += a[row * side + k] * b[k * side + column];
+            sum = fmaf(a[row * side + k], b[k * side + column], sum);
         }
         out[i] = sum;
     }

@@ -2,7 +2,8 @@
 // convolution, soft threshold, convolution and ReLU, convolution. One map a block; between the
 // layers its channels stay in shared memory, with a border of zeros.
 //
-// Every sum runs in the order of the operators' own kernels, so the bits are the same.
+// Every sum runs in the order of the operators' own kernels and rounds as there, written out with
+// fmaf, so the bits are the same.
 #include "mma.cuh"
 #include "sandwich.cuh"
 
@@ -37,7 +38,7 @@ __device__ inline void step_to_data(u32 side, const float *h, const float *back,
     u32 len = side * side;
     for (u32 i = threadIdx.x; i < len; i += STAGE_THREADS) {
         size_t at = (size_t)blockIdx.x * len + i;
-        result[i] = h[at] - rho[0] * (result[i] - back[at]);
+        result[i] = fmaf(-rho[0], result[i] - back[at], h[at]);
     }
 }
 
@@ -52,7 +53,7 @@ __device__ inline void widen(const Map<C> &map, const float *r, const float *w) 
         for (int tap = 0; tap < TAPS; tap++) {
             int y = row + tap / 3 - 1, x = column + tap % 3 - 1;
             if (y >= 0 && y < side && x >= 0 && x < side) {
-                sum += r[y * side + x] * w[o * TAPS + tap];
+                sum = fmaf(r[y * side + x], w[o * TAPS + tap], sum);
             }
         }
         map.at(row, column)[o] = sum < 0.0f ? 0.0f : sum;
@@ -71,7 +72,7 @@ __device__ inline void narrow(const Map<C> &map, const float *w, float *out) {
             if (y >= 0 && y < side && x >= 0 && x < side) {
                 const float *from = map.at(y, x);
                 for (u32 channel = 0; channel < C; channel++) {
-                    sum += from[channel] * w[channel * TAPS + tap];
+                    sum = fmaf(from[channel], w[channel * TAPS + tap], sum);
                 }
             }
         }
