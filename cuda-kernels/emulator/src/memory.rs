@@ -241,7 +241,7 @@ impl Memory {
             self.check(from, len)?;
         }
         let words = len.div_ceil(4) as usize;
-        let whole = to % 4 == 0 && from % 4 == 0;
+        let whole = to.is_multiple_of(4) && from.is_multiple_of(4);
         if within && whole {
             let (source, target) = (self.word(from), self.word(to));
             // SAFETY: both ranges are in the arena, which has a byte for every word.

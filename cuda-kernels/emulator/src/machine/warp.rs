@@ -151,24 +151,12 @@ impl Warp {
                 self.exit(mask);
                 return Ok(());
             }
-            Op::Barrier if mask != 0 => {
-                if mask != self.alive {
-                    return self.wait();
-                }
-                self.barrier = Some(self.now.at);
-            }
-            Op::WarpBarrier(members) if mask != 0 => {
-                if !self.complete(*members, mask)? {
-                    return self.wait();
-                }
-                self.epoch = self.epoch.wrapping_add(1);
-            }
-            op if mask != 0 => {
+            _ if mask == 0 => {}
+            op => {
                 if !self.operate(op, mask, step.line, block)? {
                     return self.wait();
                 }
             }
-            _ => {}
         }
         self.now.at += 1;
         Ok(())
@@ -387,7 +375,19 @@ impl Warp {
             }
             Op::Trap => return Err(Fault::new(Code::LAUNCH_FAILED, "the kernel traps itself")),
             Op::Fence => {}
-            Op::Branch(_) | Op::Exit | Op::Barrier | Op::WarpBarrier(_) => {
+            Op::Barrier => {
+                if mask != self.alive {
+                    return Ok(false);
+                }
+                self.barrier = Some(self.now.at);
+            }
+            Op::WarpBarrier(members) => {
+                if !self.complete(members, mask)? {
+                    return Ok(false);
+                }
+                self.epoch = self.epoch.wrapping_add(1);
+            }
+            Op::Branch(_) | Op::Exit => {
                 unreachable!("control flow is handled where lanes are scheduled")
             }
         }
