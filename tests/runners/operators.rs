@@ -107,7 +107,7 @@ mod adam {
 
         #[test]
         fn random_problems(problem in cases::adam::problems()) {
-            if let Err(error) = problem.check() {
+            if let Err(error) = problem.check(&cpus()[0]) {
                 return Err(TestCaseError::fail(error));
             }
         }
@@ -116,7 +116,7 @@ mod adam {
     #[test]
     fn named_problems() {
         for (name, problem) in cases::adam::named() {
-            if let Err(error) = problem.check() {
+            if let Err(error) = problem.check(&cpus()[0]) {
                 panic!("{name}: {error}");
             }
         }

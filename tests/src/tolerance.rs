@@ -157,3 +157,12 @@ pub const QUANTISED_MAP: f64 = 0.3;
 /// Of the largest value, of maps by weights of another program, or in other units: rounding alone, as
 /// in the golden tensors.
 pub const CHECKPOINT_MAP: f64 = 1e-5;
+
+/// Relative L2 of a gradient of a small network between the CUDA and the CPU backend. Both round each
+/// sum by [`DOT_PRODUCT`] or [`WINOGRAD`] in other orders, and single ReLUs whose sums lie within
+/// rounding of zero fall on the other side; as in the golden tensors.
+pub const DEVICE_GRADIENT: f64 = 2e-3;
+
+/// The same of the path of a parameter over two steps of Adam, whose first steps turn a gradient's
+/// sign into a whole step: values with gradients near zero move the other way.
+pub const DEVICE_STEP: f64 = 2e-2;

@@ -6,6 +6,8 @@
 
 mod backward;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod graph;
 pub(crate) mod kernel;
 
