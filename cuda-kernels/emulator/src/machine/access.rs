@@ -105,6 +105,7 @@ impl Warp {
     }
 
     /// Checks an access of `len` bytes and gives its place in the emulator's memory.
+    #[inline]
     fn resolve(
         &mut self,
         block: &mut Block<'_>,
@@ -168,6 +169,7 @@ impl Kind {
 }
 
 impl Block<'_> {
+    #[inline]
     fn global(&mut self, address: u64, len: u64, (stamp, kind): (Stamp, Kind)) -> Result<*mut u8> {
         if !self.recent.holds(address, len) {
             self.recent = self.memory.check(address, len)?;
@@ -206,6 +208,7 @@ impl Block<'_> {
         Fault::new(Code::LAUNCH_FAILED, format!("never written: {name}"))
     }
 
+    #[inline]
     fn shared(&mut self, address: u64, len: u64, (stamp, kind): (Stamp, Kind)) -> Result<*mut u8> {
         let size = self.shared.len() as u64;
         if !(Range { start: 0, size }).holds(address, len) {
@@ -225,6 +228,7 @@ impl Block<'_> {
         Ok(self.shared[address as usize..].as_mut_ptr())
     }
 
+    #[cold]
     fn race(&self, (other, writes): (Stamp, bool), now: Stamp, name: &str) -> Fault {
         let what = if writes { "writes" } else { "reads" };
         let thread = self.thread(other.thread());

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`launch`] | a grid, its blocks, barriers of a block |
 //! | [`warp`] | registers, divergence, the loop over operations |
+//! | [`operate`] | what each operation does |
 //! | [`vector`] | operations on all lanes at once |
 //! | [`number`] | every other operation, a lane at a time |
 //! | [`convert`] | conversions between types |
@@ -14,6 +15,7 @@ pub mod access;
 pub mod convert;
 pub mod launch;
 pub mod number;
+pub mod operate;
 pub mod together;
 pub mod vector;
 pub mod warp;

@@ -88,14 +88,28 @@ impl Warp {
                 right[place + index * 4][group] = value(bits);
             }
         }
-        for lane in 0..LANES {
-            let from = c.map(|slot| self.single[slot as usize][lane]);
-            for (index, slot) in d.iter().enumerate() {
-                let row = lane / 4 + index / 2 * 8;
-                let column = lane % 4 * 2 + index % 2;
-                let start = f32::from_bits(from[index]);
-                let sum = (0..8).fold(start, |sum, k| left[row][k].mul_add(right[k][column], sum));
-                self.single[*slot as usize][lane] = sum.to_bits();
+        let mut sums = [[0f32; 8]; 16];
+        let spread = |lane: usize, index: usize| {
+            let (row, column) = (lane / 4 + index / 2 * 8, lane % 4 * 2 + index % 2);
+            (row, column)
+        };
+        for (index, slot) in c.iter().enumerate() {
+            for (lane, bits) in self.single[*slot as usize].iter().enumerate() {
+                let (row, column) = spread(lane, index);
+                sums[row][column] = f32::from_bits(*bits);
+            }
+        }
+        for (sums, left) in sums.iter_mut().zip(&left) {
+            for (a, right) in left.iter().zip(&right) {
+                for (sum, b) in sums.iter_mut().zip(right) {
+                    *sum = a.mul_add(*b, *sum);
+                }
+            }
+        }
+        for (index, slot) in d.iter().enumerate() {
+            for (lane, bits) in self.single[*slot as usize].iter_mut().enumerate() {
+                let (row, column) = spread(lane, index);
+                *bits = sums[row][column].to_bits();
             }
         }
         Ok(())
