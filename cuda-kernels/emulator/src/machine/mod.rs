@@ -24,6 +24,13 @@ pub mod warp;
 pub const LANES: usize = 32;
 
 /// Lanes whose bit is set.
+#[inline]
 pub fn lanes(mask: u32) -> impl Iterator<Item = usize> {
-    (0..LANES).filter(move |lane| mask >> lane & 1 != 0)
+    let mut rest = mask;
+    std::iter::from_fn(move || {
+        let lane = rest.trailing_zeros() as usize;
+        // Of no bits there are 32 zeros.
+        rest &= rest.wrapping_sub(1);
+        (lane < LANES).then_some(lane)
+    })
 }
