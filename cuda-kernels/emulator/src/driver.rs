@@ -169,7 +169,7 @@ impl Driver {
         let checked = self.memory.check(address, len);
         checked
             .map(drop)
-            .map_err(|fault| Fault::new(Code::INVALID_VALUE, fault.text))
+            .map_err(|fault| Fault::new(Code::INVALID_VALUE, &*fault.text))
     }
 
     /// A host address, as an argument of a call.

@@ -1,6 +1,5 @@
 //! What the lanes of a warp do together.
 
-use super::convert::to_tf32;
 use super::warp::Warp;
 use super::{LANES, lanes};
 use crate::error::{Code, Fault, Result};
@@ -113,13 +112,6 @@ impl Warp {
             }
         }
         Ok(())
-    }
-
-    /// Rounds a register to tf32 in the lanes of `mask`.
-    pub(super) fn round_to_tf32(&mut self, to: Slot, from: Slot, mask: u32) {
-        for lane in lanes(mask) {
-            self.single[to as usize][lane] = to_tf32(self.single[from as usize][lane]);
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Operations on all lanes of a warp at once, in loops that compilers turn into vector code.
 
 use super::LANES;
+use super::convert::to_tf32;
 use super::warp::Warp;
 use crate::ptx::operation::{Compare, Fast, Fast64, Slot, Type};
 
@@ -151,6 +152,11 @@ impl Warp {
         } else {
             put!(to, mask, |i| u64::from(a[i]) * u64::from(b[i]));
         }
+    }
+
+    pub(super) fn round_to_tf32(&mut self, to: Slot, from: Slot, mask: u32) {
+        let a: Single = self.single[from as usize];
+        put!(&mut self.single[to as usize], mask, |i| to_tf32(a[i]));
     }
 
     pub(super) fn widen(&mut self, signed: bool, to: Slot, from: Slot, mask: u32) {

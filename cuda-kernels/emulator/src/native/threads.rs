@@ -141,7 +141,7 @@ extern "C" fn shared(key: *const c_void, size: usize) -> *mut u8 {
     let threads = unsafe { running() };
     match threads.shared.variable(key as usize, size) {
         Ok(at) => at,
-        Err(fault) => threads.give_up(Stop::Other(fault.text)),
+        Err(fault) => threads.give_up(Stop::Other(fault.text.clone())),
     }
 }
 

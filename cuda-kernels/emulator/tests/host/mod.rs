@@ -27,7 +27,9 @@ pub fn ok(code: Code) {
 /// A call that must answer `code` and say `text`.
 #[track_caller]
 pub fn fails(answer: Code, code: Code, text: &str) {
-    let told = take_last().map(|fault| fault.text).unwrap_or_default();
+    let told = take_last()
+        .map(|fault| fault.text.clone())
+        .unwrap_or_default();
     assert_eq!(answer, code, "{told}");
     assert!(told.contains(text), "got: {told}\nexpected: {text}");
 }
