@@ -29,6 +29,11 @@ struct DataStepGeometry {
     u32 n, side;
 };
 
+// Maps (n, side, side) through a stage of C channels; the kernels of its layers as (out, c, 3, 3).
+struct StageGeometry {
+    u32 n, side;
+};
+
 // x (pixels, channels), scales (pixels, groups).
 struct GroupGeometry {
     u32 pixels, channels, groups;

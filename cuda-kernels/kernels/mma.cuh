@@ -35,6 +35,8 @@ __device__ inline void mma_tf32(float d[4], const u32 a[4], const u32 b[2]) {
 template <int count> struct Split {
     u32 high[count], low[count];
 
+    Split() = default;
+
     __device__ inline explicit Split(const float (&x)[count]) {
 #pragma unroll
         for (int i = 0; i < count; i++) {

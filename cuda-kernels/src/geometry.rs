@@ -101,6 +101,14 @@ geometries! {
         side: u32,
     }
 
+    /// Maps through an unfolding stage.
+    struct StageGeometry {
+        /// Maps.
+        n: u32,
+        /// Side of a map.
+        side: u32,
+    }
+
     /// `x (pixels, channels)` and `(pixels, groups)`.
     struct GroupGeometry {
         /// Pixels over the whole batch.

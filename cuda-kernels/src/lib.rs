@@ -9,8 +9,8 @@ mod geometry;
 
 pub use geometry::{
     AdamGeometry, AdamSlice, ConcatGeometry, ConvGeometry, DataStepGeometry, Geometry,
-    GroupGeometry, LAYOUTS, Layout, MOST_TERMS, OffsetGeometry, Pointer, SlabGeometry, Terms,
-    TimeGeometry, table_bytes,
+    GroupGeometry, LAYOUTS, Layout, MOST_TERMS, OffsetGeometry, Pointer, SlabGeometry,
+    StageGeometry, Terms, TimeGeometry, table_bytes,
 };
 
 /// How a kernel is called.
@@ -63,6 +63,12 @@ pub const GRADIENT_COLUMNS: usize = 48;
 /// Pixels of a kernel's gradient that a block takes at a time.
 pub const GRADIENT_ROWS: usize = 32;
 
+/// Most pixels of a map that the fused stage takes.
+pub const STAGE_PIXELS: usize = 1152;
+/// Values by which its channels are padded in shared memory.
+pub const STAGE_PADDING: usize = 4;
+
+const STAGE: u32 = 512;
 const PRODUCT: u32 = 256;
 const GRADIENT: u32 = 128;
 const LISTS: u32 = 32;
@@ -158,6 +164,14 @@ kernels! {
             (u32, Pointer, Pointer, Pointer, Pointer);
         SOFT_THRESHOLD_PARTIALS soft_threshold_partials [THREADS]
             (u32, Pointer, Pointer, Pointer, Pointer);
+    }
+    stage {
+        STAGE_16 stage_forward_16 [STAGE]
+            (StageGeometry, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer,
+             Pointer, Pointer);
+        STAGE_32 stage_forward_32 [STAGE]
+            (StageGeometry, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer,
+             Pointer, Pointer);
     }
     time_code {
         TIME_CODE_ROW_SUMS time_code_row_sums [THREADS] (u32, Pointer, Pointer);

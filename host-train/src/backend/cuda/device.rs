@@ -44,6 +44,8 @@ pub(super) struct Device {
     _modules: Vec<Module>,
     context: Context,
     pub(super) name: String,
+    /// Bytes of shared memory that a block may ask for.
+    pub(super) shared: usize,
     pub(super) allocated: AtomicUsize,
 }
 
@@ -117,6 +119,7 @@ impl Device {
             )));
         }
         let failed = |e| explain(&name, e);
+        let shared = shared_limit(&device).map_err(failed)?;
         let context = Context::new(device).map_err(failed)?;
         context.set_flags(ContextFlags::SCHED_AUTO).map_err(failed)?;
         let (modules, functions) = compile().map_err(failed)?;
@@ -129,6 +132,7 @@ impl Device {
             _modules: modules,
             context,
             name,
+            shared,
             allocated: AtomicUsize::new(0),
         })
     }
@@ -225,6 +229,19 @@ pub(super) fn new_event() -> CudaResult<sys::CUevent> {
         Ok(event)
     } else {
         Err(CudaError::OutOfMemory)
+    }
+}
+
+/// Bytes of shared memory that a block may ask for.
+fn shared_limit(device: &Ordinal) -> CudaResult<usize> {
+    let kind =
+        sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+    let mut bytes = 0;
+    // SAFETY: the driver writes the number.
+    let asked = unsafe { sys::cuDeviceGetAttribute(&raw mut bytes, kind, device.as_raw()) };
+    match usize::try_from(bytes) {
+        Ok(bytes) if asked == sys::cudaError_enum::CUDA_SUCCESS => Ok(bytes),
+        _ => Err(CudaError::InvalidDevice),
     }
 }
 

@@ -79,6 +79,11 @@ impl Cuda {
         &self.device.name
     }
 
+    /// Whether a block may have `values` f32 of shared memory.
+    pub(crate) fn has_shared(&self, values: usize) -> bool {
+        values * size_of::<f32>() <= self.device.shared
+    }
+
     /// Pieces of device memory made so far, recycled ones not counted: grows no more once every
     /// step is like the last.
     pub fn allocated(&self) -> usize {

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::stage::Stage;
 use super::{Id, PerItem};
 use crate::backend::Backend;
 use crate::backend::cuda::{Buffer, Cuda};
@@ -163,6 +164,9 @@ impl Operator<Cuda> for PerItem {
     }
 
     fn forward(&self, cuda: &Cuda, inputs: &[&Buffer], output: &mut Buffer) {
+        if let Some(stage) = Stage::of(self).filter(|stage| stage.fits(cuda)) {
+            return stage.forward(cuda, inputs, output);
+        }
         let plan = Plan::new(self);
         plan.forward(cuda, inputs, output, &cuda.alloc(plan.kept));
     }

@@ -10,6 +10,8 @@ mod cpu;
 mod cuda;
 mod graph;
 pub(crate) mod kernel;
+#[cfg(feature = "cuda")]
+mod stage;
 
 use super::Op;
 
