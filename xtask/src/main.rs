@@ -1,5 +1,5 @@
 //! Project chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`,
-//! `cargo xtask ablation`, `cargo xtask setup`, `cargo xtask firmware`.
+//! `cargo xtask ablation`, `cargo xtask setup`, `cargo xtask firmware`, `cargo xtask cuda`.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -15,12 +15,14 @@
 //! | [`compiler`] | who compiles for the boards: rustup's compiler or Debian's |
 //! | [`debian`] | packages of Debian |
 //! | [`firmware`] | bits, instructions, memory and accuracy on boards under QEMU |
+//! | [`cuda`] | PTX, machine code for GPUs, the suites on the emulated driver |
 //! | [`shell`] | programs run in the repository |
 
 mod ablation;
 mod bench;
 mod check;
 mod compiler;
+mod cuda;
 mod debian;
 mod firmware;
 mod image;
@@ -47,6 +49,8 @@ Usage: cargo xtask COMMAND
   setup [--compiler NAME]           installs compilers and QEMU for the boards; as root on Debian
                                     it may add the suite of backports to the sources of apt-get
   firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
+  cuda [--skip NAME]... | --write   PTX of the kernels, ptxas, suites on the emulated driver;
+                                    --write makes the committed PTX anew
   golden                            writes the boards' golden frames
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
 
@@ -73,13 +77,15 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         Some(("check", rest)) => run(check::STEPS.to_vec(), rest, Tools::Unused),
         Some(("test", rest)) => {
-            let steps = [check::STEPS, test::STEPS, firmware::STEPS];
+            let steps = [check::STEPS, test::STEPS, firmware::STEPS, cuda::STEPS];
             run(steps.concat(), rest, Tools::Wanted)
         }
         Some(("bench", rest)) => bench::run(rest),
         Some(("header", [])) => image::write_header(),
         Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, Tools::SetUp),
         Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, Tools::Installed),
+        Some(("cuda", [write])) if write == "--write" => cuda::write(),
+        Some(("cuda", rest)) => run(cuda::STEPS.to_vec(), rest, Tools::Installed),
         Some(("golden", [])) => firmware::write_golden(),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {

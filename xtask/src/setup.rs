@@ -1,8 +1,9 @@
-//! What the boards need on this machine: compilers and QEMU.
+//! What boards and CUDA kernels need on this machine: compilers and QEMU.
 
 use std::process::Command;
 
 use crate::compiler::Compiler;
+use crate::cuda;
 use crate::debian;
 use crate::shell::{command, works};
 use crate::step::{Options, Outcome, Step};
@@ -65,6 +66,12 @@ pub const STEPS: &[Step] = &[
             let programs = EMULATORS.map(|tool| tool.program);
             all(&programs, |program| require_emulator(program, options))
         },
+    },
+    Step {
+        name: "nvcc",
+        group: "setup",
+        about: "compiler of the CUDA kernels, by pip into target/",
+        run: cuda::set_up,
     },
 ];
 

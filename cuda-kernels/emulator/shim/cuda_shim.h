@@ -50,6 +50,8 @@ struct EmuHooks {
     // Waits for the lanes of `mask`; `all` gets their `size` bytes, lane after lane.
     void (*exchange)(unsigned mask, const void *own, size_t size, void *all, const char *file,
                      unsigned line);
+    // d += a b in the fragments of mma.sync.m16n8k8; `factors` is a and b.
+    void (*product)(float *d, const unsigned *factors, const char *file, unsigned line);
     void *(*shared)(const void *key, size_t size);
     void *(*dynamic)();
     void (*trap)();
@@ -192,18 +194,8 @@ inline unsigned round_tf32(float x) {
 }
 inline void emu_mma_tf32(const char *file, unsigned line, float d[4], const unsigned a[4],
                          const unsigned b[2]) {
-    unsigned own[6] = {a[0], a[1], a[2], a[3], b[0], b[1]}, all[32][6];
-    emu_hooks.exchange(0xffffffffu, own, sizeof own, all, file, line);
-    auto value = [](unsigned bits) { return __uint_as_float(bits & ~0x1fffu); };
-    unsigned lane = emu_lane();
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-        for (unsigned k = 0; k < 8; k++) {
-            float left = value(all[row % 8 * 4 + k % 4][row / 8 + k / 4 * 2]);
-            float right = value(all[column * 4 + k % 4][4 + k / 4]);
-            d[i] = std::fma(left, right, d[i]);
-        }
-    }
+    unsigned factors[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+    emu_hooks.product(d, factors, file, line);
 }
 #define mma_tf32(d, a, b) emu_mma_tf32(__FILE__, __LINE__, d, a, b)
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Code, Fault, Result, report};
+use crate::event::Event;
+use crate::graph::Graph;
 use crate::memory::{Memory, Range};
 use crate::module::{Function, Module};
 use crate::native::Native;
-use crate::queue::{Event, Graph, Stream};
+use crate::queue::Stream;
 
 /// What a handle is outside: an opaque pointer.
 pub type Handle = usize;
@@ -167,7 +169,7 @@ impl Driver {
         let checked = self.memory.check(address, len);
         checked
             .map(drop)
-            .map_err(|fault| Fault::new(Code::INVALID_VALUE, fault.text))
+            .map_err(|fault| Fault::new(Code::INVALID_VALUE, &*fault.text))
     }
 
     /// A host address, as an argument of a call.

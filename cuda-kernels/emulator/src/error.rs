@@ -84,28 +84,40 @@ impl Code {
     }
 }
 
-/// A call or kernel that went wrong, with all there is to say about it.
+/// A call or kernel that went wrong, with all there is to say about it. As small as a pointer:
+/// every access of every thread answers one or none.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct Fault(Box<Told>);
+
+/// What a fault says.
+#[derive(Clone, Debug)]
+pub struct Told {
     /// What the call answers.
     pub code: Code,
     /// Kernel, thread, address, line.
     pub text: String,
 }
 
+impl std::ops::Deref for Fault {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
 impl Fault {
     /// A fault of this code; `text` is for people.
+    #[cold]
     pub fn new(code: Code, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { code, text }
+        Self(Box::new(Told { code, text }))
     }
 
     /// The same fault, where it happened put in front.
+    #[cold]
     pub fn at(self, place: impl fmt::Display) -> Self {
-        Self {
-            code: self.code,
-            text: format!("{place}: {}", self.text),
-        }
+        Self::new(self.code, format!("{place}: {}", self.text))
     }
 }
 

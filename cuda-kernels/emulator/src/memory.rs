@@ -33,6 +33,7 @@ pub struct Range {
 
 impl Range {
     /// Whether `len` bytes from `address` lie inside.
+    #[inline]
     pub fn holds(self, address: u64, len: u64) -> bool {
         let offset = address.wrapping_sub(self.start);
         offset < self.size && len <= self.size - offset
@@ -206,12 +207,14 @@ impl Memory {
     }
 
     /// Whether the word at `address`, which must be in a live allocation, was ever written.
+    #[inline]
     pub fn was_written(&self, address: u64) -> bool {
         // SAFETY: the mapping has a byte for every word of the arena.
         unsafe { *self.written.add(self.word(address)) != 0 }
     }
 
     /// Counts `len` bytes at `address`, in a live allocation, as written.
+    #[inline]
     pub fn mark_written(&mut self, address: u64, len: u64) {
         let word = self.word(address);
         let count = (address % 4 + len).div_ceil(4) as usize;
@@ -220,6 +223,7 @@ impl Memory {
     }
 
     /// Who touched the word at `address`, which must be in a live allocation.
+    #[inline]
     pub fn cell(&mut self, address: u64) -> &mut Cell {
         // SAFETY: the mapping has a cell for every word of the arena; zero bytes are a cell.
         unsafe { &mut *self.cells.add(self.word(address)) }
@@ -241,7 +245,7 @@ impl Memory {
             self.check(from, len)?;
         }
         let words = len.div_ceil(4) as usize;
-        let whole = to % 4 == 0 && from % 4 == 0;
+        let whole = to.is_multiple_of(4) && from.is_multiple_of(4);
         if within && whole {
             let (source, target) = (self.word(from), self.word(to));
             // SAFETY: both ranges are in the arena, which has a byte for every word.

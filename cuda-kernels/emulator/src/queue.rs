@@ -5,10 +5,9 @@
 //! early changes what is copied. Streams are ordered among each other by events and, as blocking
 //! streams are, by the default stream.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use crate::driver::{Driver, Handle, Mode, no_handle};
 use crate::error::{Code, Fault, Result};
@@ -80,7 +79,7 @@ pub struct Stream {
     pub priority: i32,
     /// Destroyed; its work still runs.
     pub gone: bool,
-    capture: Option<Handle>,
+    pub(crate) capture: Option<Handle>,
 }
 
 impl Stream {
@@ -100,40 +99,6 @@ impl Stream {
     }
 }
 
-/// An event.
-#[derive(Default)]
-pub struct Event {
-    /// Times recorded, and how many of these are done.
-    recorded: u64,
-    done: u64,
-    /// Where the last record is queued.
-    place: (Handle, u64),
-    /// Recorded in a capture: its graph and stream.
-    captured: Option<(Handle, Handle)>,
-    time: Option<Instant>,
-    /// Whether it takes times.
-    pub timed: bool,
-}
-
-impl Event {
-    /// An event that nobody recorded.
-    pub fn new(timed: bool) -> Self {
-        Self {
-            timed,
-            ..Self::default()
-        }
-    }
-}
-
-/// Work captured from streams.
-#[derive(Clone, Default)]
-pub struct Graph {
-    works: Vec<Work>,
-    origin: Handle,
-    /// Streams that took part and were not joined to the first again.
-    apart: HashSet<Handle>,
-}
-
 impl Driver {
     pub(crate) fn stream(&mut self, handle: Handle) -> Result<&mut Stream> {
         let handle = default(handle);
@@ -143,23 +108,13 @@ impl Driver {
         }
     }
 
-    pub(crate) fn event(&mut self, handle: Handle) -> Result<&mut Event> {
-        self.events
-            .get_mut(&handle)
-            .ok_or_else(|| no_handle("event", handle))
-    }
-
     /// Queues work; its serial number.
     pub(crate) fn queue(&mut self, stream: Handle, work: Work) -> Result<u64> {
         self.serial += 1;
         let serial = self.serial;
         let stream = default(stream);
         if let Some(capture) = self.stream(stream)?.capture {
-            let graph = self.graphs.entry(capture).or_default();
-            if graph.origin != stream {
-                graph.apart.insert(stream);
-            }
-            graph.works.push(work);
+            self.graphs.entry(capture).or_default().push(stream, work);
         } else {
             self.stream(stream)?.queue.push_back((serial, work));
         }
@@ -333,8 +288,7 @@ impl Driver {
             Work::Free { at } => self.memory.free(at),
             Work::Record { event, version } => {
                 if let Some(event) = self.events.get_mut(&event) {
-                    event.done = event.done.max(version);
-                    event.time = Some(Instant::now());
+                    event.done(version);
                 }
                 Ok(())
             }
@@ -345,131 +299,6 @@ impl Driver {
                 Ok(())
             }
         }
-    }
-
-    pub(crate) fn record(&mut self, event: Handle, stream: Handle) -> Result<()> {
-        let stream = default(stream);
-        let capture = self.stream(stream)?.capture;
-        let made = self.event(event)?;
-        if let Some(graph) = capture {
-            made.captured = Some((graph, stream));
-            return Ok(());
-        }
-        made.captured = None;
-        made.recorded += 1;
-        let version = made.recorded;
-        let serial = self.queue(stream, Work::Record { event, version })?;
-        self.event(event)?.place = (stream, serial);
-        Ok(())
-    }
-
-    pub(crate) fn wait_for(&mut self, stream: Handle, event: Handle) -> Result<()> {
-        let stream = default(stream);
-        let made = self.event(event)?;
-        let (captured, (place, serial)) = (made.captured, made.place);
-        let Some((graph, from)) = captured else {
-            let work = Work::Wait {
-                stream: place,
-                serial,
-            };
-            // Of an event that was never recorded nobody waits.
-            return if serial == 0 {
-                Ok(())
-            } else {
-                self.queue(stream, work).map(drop)
-            };
-        };
-        let waiting = self.stream(stream)?;
-        if waiting.capture.is_some_and(|own| own != graph) {
-            return Err(Fault::new(
-                Code::CAPTURE_INVALIDATED,
-                "event of another capture",
-            ));
-        }
-        waiting.capture = Some(graph);
-        if let Some(graph) = self.graphs.get_mut(&graph) {
-            graph.apart.remove(&from);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn event_done(&mut self, event: Handle) -> Result<bool> {
-        let event = self.event(event)?;
-        Ok(event.done == event.recorded)
-    }
-
-    pub(crate) fn event_place(&mut self, event: Handle) -> Result<(Handle, u64)> {
-        Ok(self.event(event)?.place)
-    }
-
-    /// Milliseconds from one event to another.
-    pub(crate) fn elapsed(&mut self, from: Handle, to: Handle) -> Result<f32> {
-        for event in [from, to] {
-            if !self.event(event)?.timed {
-                return Err(Fault::new(
-                    Code::INVALID_HANDLE,
-                    "an event that takes no times",
-                ));
-            }
-            if !self.event_done(event)? {
-                return Err(Fault::new(Code::NOT_READY, "an event that is not done"));
-            }
-        }
-        let time = |time: Option<Instant>| {
-            time.ok_or_else(|| Fault::new(Code::INVALID_HANDLE, "an event never recorded"))
-        };
-        let (start, end) = (time(self.event(from)?.time)?, time(self.event(to)?.time)?);
-        Ok(end.saturating_duration_since(start).as_secs_f32() * 1e3)
-    }
-
-    pub(crate) fn begin_capture(&mut self, stream: Handle) -> Result<()> {
-        let origin = default(stream);
-        if origin == 0 || self.stream(origin)?.capture.is_some() {
-            return Err(Fault::new(
-                Code::CAPTURE_UNSUPPORTED,
-                "capturing the default stream, or one that is being captured",
-            ));
-        }
-        let graph = self.handle();
-        self.graphs.insert(
-            graph,
-            Graph {
-                origin,
-                ..Graph::default()
-            },
-        );
-        self.stream(origin)?.capture = Some(graph);
-        Ok(())
-    }
-
-    pub(crate) fn capturing(&mut self, stream: Handle) -> Result<bool> {
-        Ok(self.stream(stream)?.capture.is_some())
-    }
-
-    pub(crate) fn end_capture(&mut self, stream: Handle) -> Result<Handle> {
-        let stream = default(stream);
-        let invalid = |why| Fault::new(Code::CAPTURE_INVALIDATED, why);
-        let capture = self.stream(stream)?.capture;
-        let handle = capture.ok_or_else(|| invalid("a stream that is not captured"))?;
-        for stream in self.streams.values_mut() {
-            stream.capture = stream.capture.filter(|own| *own != handle);
-        }
-        match self.graphs.get(&handle) {
-            Some(graph) if graph.origin == stream && graph.apart.is_empty() => Ok(handle),
-            _ => Err(invalid(
-                "a stream that took part was not joined by an event",
-            )),
-        }
-    }
-
-    /// Queues all works of a graph.
-    pub(crate) fn launch_graph(&mut self, ready: Handle, stream: Handle) -> Result<()> {
-        let graph = self.ready.get(&ready).cloned();
-        let graph = graph.ok_or_else(|| no_handle("graph to launch", ready))?;
-        for work in graph.works {
-            self.queue(stream, work)?;
-        }
-        Ok(())
     }
 
     /// Whether queued work still reads or writes `len` bytes of host memory at `address`.
@@ -524,6 +353,6 @@ pub fn allow_dynamic(function: &Function, bytes: u32) {
 }
 
 /// The default stream has three names.
-fn default(stream: Handle) -> Handle {
+pub(crate) fn default(stream: Handle) -> Handle {
     if matches!(stream, 1 | 2) { 0 } else { stream }
 }

@@ -32,6 +32,7 @@ const ATOMIC: u16 = 0x2000;
 
 impl Stamp {
     /// An access by `thread` (0..1024) of block number `block`.
+    #[inline]
     pub fn new(block: u32, epoch: u32, thread: u32, warp_epoch: u16, line: u32) -> Self {
         Self {
             block,
@@ -62,6 +63,7 @@ impl Stamp {
     }
 
     /// Whether `self`, an access before `now` in the same launch, is unordered with it.
+    #[inline]
     fn unordered(self, now: Self) -> bool {
         if self.has(ATOMIC) && now.has(ATOMIC) {
             return false;
@@ -91,6 +93,7 @@ pub struct Cell {
 impl Cell {
     /// Notes a read; the write that it races with, if any. `first` is the number of the launch's
     /// first block.
+    #[inline]
     pub fn read(&mut self, now: Stamp, first: u32) -> Option<Stamp> {
         let writer = self.writer;
         if writer.block >= first && writer.unordered(now) {
@@ -113,6 +116,7 @@ impl Cell {
     }
 
     /// Notes a write; the access that it races with, if any, and whether that one writes.
+    #[inline]
     pub fn write(&mut self, now: Stamp, first: u32) -> Option<(Stamp, bool)> {
         let (writer, reader) = (self.writer, self.reader);
         if writer.block >= first && writer.unordered(now) {
@@ -126,6 +130,7 @@ impl Cell {
     }
 
     /// Whether block number `block` wrote this word.
+    #[inline]
     pub fn written_in(&self, block: u32) -> bool {
         self.writer.block == block
     }

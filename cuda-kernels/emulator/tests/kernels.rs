@@ -1,5 +1,10 @@
 //! Kernels without a fault, interpreted and compiled for this processor: the same bits.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees tests in #[test] functions only, not in what they share"
+)]
+
 mod host;
 
 use std::collections::BTreeMap;

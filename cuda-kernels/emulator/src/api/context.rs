@@ -34,7 +34,7 @@ pub extern "C" fn cuCtxSetCurrent(context: Handle) -> Code {
         if context != CONTEXT && context != 0 {
             return Err(Fault::new(
                 Code::INVALID_CONTEXT,
-                no_handle("context", context).text,
+                no_handle("context", context).text.clone(),
             ));
         }
         CURRENT.set(context);

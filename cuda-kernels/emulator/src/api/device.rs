@@ -86,7 +86,7 @@ pub unsafe extern "C" fn cuDeviceTotalMem_v2(bytes: *mut usize, device: i32) -> 
 /// Those of an A100, by the numbers of `CUdevice_attribute`; 0 for any other.
 fn attribute(which: i32) -> i32 {
     match which {
-        1 | 2 | 3 => 1024,  // threads of a block, along x, along y
+        1..=3 => 1024,      // threads of a block, along x, along y
         4 => 64,            // along z
         5 => i32::MAX,      // blocks along x
         6 | 7 => 65535,     // along y and z

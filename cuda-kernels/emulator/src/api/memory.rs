@@ -225,7 +225,7 @@ fn fill(driver: &mut Driver, to: u64, one: &[u8], count: usize, stream: Handle) 
         return Ok(());
     }
     let width = one.len() as u64;
-    if to % width != 0 {
+    if !to.is_multiple_of(width) {
         return Err(Fault::new(
             Code::INVALID_VALUE,
             format!("{to:#x}, expected a multiple of {width}"),

@@ -5,7 +5,8 @@ use std::ffi::{c_char, c_void};
 use super::answer;
 use crate::driver::{Handle, call, no_handle};
 use crate::error::{Code, Fault};
-use crate::queue::{Event, Stream, Work};
+use crate::event::Event;
+use crate::queue::{Stream, Work};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamCreateWithPriority(

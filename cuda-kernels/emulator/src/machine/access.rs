@@ -33,10 +33,31 @@ impl Warp {
         mask: u32,
         line: u32,
     ) -> Result<()> {
+        // A copy of the loop for each of the spaces that most time goes to.
+        match at.space {
+            Space::Shared => self.load_in(Space::Shared, block, (ty, count), at, to, mask, line),
+            Space::Global => self.load_in(Space::Global, block, (ty, count), at, to, mask, line),
+            other => self.load_in(other, block, (ty, count), at, to, mask, line),
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn load_in(
+        &mut self,
+        space: Space,
+        block: &mut Block<'_>,
+        (ty, count): (Type, u8),
+        at: Address,
+        to: [Place; 4],
+        mask: u32,
+        line: u32,
+    ) -> Result<()> {
         let bytes = ty.bytes();
+        let whole = bytes * u64::from(count);
+        let at = Address { space, ..at };
         for lane in lanes(mask) {
             let stamp = self.stamp(block, lane, line);
-            let whole = bytes * u64::from(count);
             let from = self.resolve(block, at, whole, lane, (stamp, Kind::Read))?;
             for (index, place) in to.iter().take(count.into()).enumerate() {
                 // SAFETY: `resolve` checked `whole` bytes from here.
@@ -57,9 +78,9 @@ impl Warp {
         line: u32,
     ) -> Result<()> {
         let bytes = ty.bytes();
+        let whole = bytes * u64::from(count);
         for lane in lanes(mask) {
             let stamp = self.stamp(block, lane, line);
-            let whole = bytes * u64::from(count);
             let to = self.resolve(block, at, whole, lane, (stamp, Kind::Write))?;
             for (index, place) in from.iter().take(count.into()).enumerate() {
                 let bits = self.get(*place, lane);
@@ -105,6 +126,7 @@ impl Warp {
     }
 
     /// Checks an access of `len` bytes and gives its place in the emulator's memory.
+    #[inline(always)]
     fn resolve(
         &mut self,
         block: &mut Block<'_>,
@@ -120,7 +142,8 @@ impl Warp {
         } else {
             (at.space, address)
         };
-        let checked = if !address.is_multiple_of(len) {
+        // `len` is a power of two.
+        let checked = if address & (len - 1) != 0 {
             Err(Fault::new(
                 Code::MISALIGNED_ADDRESS,
                 format!("{len} bytes at {address:#x}: misaligned"),
@@ -168,6 +191,7 @@ impl Kind {
 }
 
 impl Block<'_> {
+    #[inline]
     fn global(&mut self, address: u64, len: u64, (stamp, kind): (Stamp, Kind)) -> Result<*mut u8> {
         if !self.recent.holds(address, len) {
             self.recent = self.memory.check(address, len)?;
@@ -175,15 +199,16 @@ impl Block<'_> {
         if len < 4 {
             return self.narrow(address, len, kind);
         }
-        for word in (address..address + len).step_by(4) {
+        let mut word = address;
+        while word < address + len {
             if kind != Kind::Write && !self.memory.was_written(word) {
                 return Err(self.never_written(word));
             }
-            let race = note(self.memory.cell(word), kind, stamp, self.first);
-            if let Some(race) = race {
+            if let Some(race) = note(self.memory.cell(word), kind, stamp, self.first) {
                 let name = self.memory.name(word);
                 return Err(self.race(race, stamp, &name));
             }
+            word += 4;
         }
         if kind != Kind::Read {
             self.memory.mark_written(address, len);
@@ -201,17 +226,20 @@ impl Block<'_> {
         Ok(address as *mut u8)
     }
 
+    #[cold]
     fn never_written(&self, address: u64) -> Fault {
         let name = self.memory.name(address);
         Fault::new(Code::LAUNCH_FAILED, format!("never written: {name}"))
     }
 
+    #[inline]
     fn shared(&mut self, address: u64, len: u64, (stamp, kind): (Stamp, Kind)) -> Result<*mut u8> {
         let size = self.shared.len() as u64;
         if !(Range { start: 0, size }).holds(address, len) {
             return Err(outside("the block's shared memory", address, len, size));
         }
-        for word in (address..address + len).step_by(4).filter(|_| len >= 4) {
+        let mut word = address;
+        while len >= 4 && word < address + len {
             let cell = &mut self.cells[(word / 4) as usize];
             if kind != Kind::Write && !cell.written_in(self.number) {
                 let text = format!("never written: byte {word}");
@@ -221,10 +249,12 @@ impl Block<'_> {
             if let Some(race) = note(cell, kind, stamp, self.number) {
                 return Err(self.race(race, stamp, &format!("byte {word}")));
             }
+            word += 4;
         }
         Ok(self.shared[address as usize..].as_mut_ptr())
     }
 
+    #[cold]
     fn race(&self, (other, writes): (Stamp, bool), now: Stamp, name: &str) -> Fault {
         let what = if writes { "writes" } else { "reads" };
         let thread = self.thread(other.thread());
@@ -256,6 +286,7 @@ impl Block<'_> {
     }
 }
 
+#[inline(always)]
 fn note(
     cell: &mut crate::race::Cell,
     kind: Kind,
@@ -268,6 +299,7 @@ fn note(
     }
 }
 
+#[cold]
 fn outside(what: &str, address: u64, len: u64, size: u64) -> Fault {
     Fault::new(
         Code::ILLEGAL_ADDRESS,

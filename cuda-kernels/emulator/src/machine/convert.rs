@@ -45,11 +45,9 @@ pub fn convert(to: Type, from: Type, mode: Mode, whole: bool, bits: u64) -> u64 
 
 /// To tf32: ten bits of fraction, ties away from zero, the rest zero (`cvt.rna.tf32.f32`).
 pub fn to_tf32(bits: u32) -> u32 {
-    if f32::from_bits(bits).is_finite() {
-        bits.wrapping_add(0x1000) & !0x1fff
-    } else {
-        bits
-    }
+    let finite = bits & 0x7f80_0000 != 0x7f80_0000;
+    let rounded = bits.wrapping_add(0x1000) & !0x1fff;
+    if finite { rounded } else { bits }
 }
 
 fn rounded(round: Round, x: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! What the lanes of a warp do together.
 
-use super::convert::to_tf32;
+use super::vector::Single;
 use super::warp::Warp;
 use super::{LANES, lanes};
 use crate::error::{Code, Fault, Result};
@@ -60,9 +60,7 @@ impl Warp {
         Ok(())
     }
 
-    /// `D = A·B + C`, A of (16, 8) and B of (8, 8) in tf32, C and D of (16, 8) in f32, spread over
-    /// the lanes as the PTX ISA says (section mma.m16n8k8). Products are exact in f32; they are
-    /// added one by one, which is one of the orders that hardware may take.
+    /// The product of fragments, which takes whole warps.
     pub(super) fn mma(
         &mut self,
         d: [Slot; 4],
@@ -74,39 +72,57 @@ impl Warp {
             let text = "product of fragments by fewer than 32 lanes";
             return Err(Fault::new(Code::LAUNCH_FAILED, text));
         }
-        let (mut left, mut right) = ([[0f32; 8]; 16], [[0f32; 8]; 8]);
-        // The lowest 13 bits do not count.
-        let value = |bits: u32| f32::from_bits(bits & !0x1fff);
-        for lane in 0..LANES {
-            let (group, place) = (lane / 4, lane % 4);
-            for (index, slot) in a.iter().enumerate() {
-                let bits = self.single[*slot as usize][lane];
-                left[group + index % 2 * 8][place + index / 2 * 4] = value(bits);
-            }
-            for (index, slot) in b.iter().enumerate() {
-                let bits = self.single[*slot as usize][lane];
-                right[place + index * 4][group] = value(bits);
-            }
-        }
-        for lane in 0..LANES {
-            let from = c.map(|slot| self.single[slot as usize][lane]);
-            for (index, slot) in d.iter().enumerate() {
-                let row = lane / 4 + index / 2 * 8;
-                let column = lane % 4 * 2 + index % 2;
-                let start = f32::from_bits(from[index]);
-                let sum = (0..8).fold(start, |sum, k| left[row][k].mul_add(right[k][column], sum));
-                self.single[*slot as usize][lane] = sum.to_bits();
-            }
+        let of = |slot: Slot| self.single[slot as usize];
+        let sums = product(&a.map(of), &b.map(of), &c.map(of));
+        for (slot, sums) in d.iter().zip(sums) {
+            self.single[*slot as usize] = sums;
         }
         Ok(())
     }
+}
 
-    /// Rounds a register to tf32 in the lanes of `mask`.
-    pub(super) fn round_to_tf32(&mut self, to: Slot, from: Slot, mask: u32) {
-        for lane in lanes(mask) {
-            self.single[to as usize][lane] = to_tf32(self.single[from as usize][lane]);
+/// `A·B + C`, A of (16, 8) and B of (8, 8) in tf32, C and the result of (16, 8) in f32, by register
+/// and lane as the PTX ISA says (section mma.m16n8k8). Products are exact in f32; they are added one
+/// by one, which is one of the orders that hardware may take.
+pub fn product(a: &[Single; 4], b: &[Single; 2], c: &[Single; 4]) -> [Single; 4] {
+    let (mut left, mut right) = ([[0f32; 8]; 16], [[0f32; 8]; 8]);
+    // The lowest 13 bits do not count.
+    let value = |bits: u32| f32::from_bits(bits & !0x1fff);
+    for lane in 0..LANES {
+        let (group, place) = (lane / 4, lane % 4);
+        for (index, register) in a.iter().enumerate() {
+            left[group + index % 2 * 8][place + index / 2 * 4] = value(register[lane]);
+        }
+        for (index, register) in b.iter().enumerate() {
+            right[place + index * 4][group] = value(register[lane]);
         }
     }
+    let mut sums = [[0f32; 8]; 16];
+    let spread = |lane: usize, index: usize| {
+        let (row, column) = (lane / 4 + index / 2 * 8, lane % 4 * 2 + index % 2);
+        (row, column)
+    };
+    for (index, register) in c.iter().enumerate() {
+        for (lane, bits) in register.iter().enumerate() {
+            let (row, column) = spread(lane, index);
+            sums[row][column] = f32::from_bits(*bits);
+        }
+    }
+    for (sums, left) in sums.iter_mut().zip(&left) {
+        for (a, right) in left.iter().zip(&right) {
+            for (sum, b) in sums.iter_mut().zip(right) {
+                *sum = a.mul_add(*b, *sum);
+            }
+        }
+    }
+    let mut out = [[0; LANES]; 4];
+    for (index, register) in out.iter_mut().enumerate() {
+        for (lane, bits) in register.iter_mut().enumerate() {
+            let (row, column) = spread(lane, index);
+            *bits = sums[row][column].to_bits();
+        }
+    }
+    out
 }
 
 /// The lane that `lane` reads, by the pseudo-code of the PTX ISA (section shfl.sync); none where it

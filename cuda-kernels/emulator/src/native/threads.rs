@@ -1,6 +1,6 @@
 //! The threads of a block while a kernel runs: who waits for what, and who goes on.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::fiber::{Context, Stack, switch};
@@ -11,13 +11,18 @@ use crate::error::{Code, Fault, Result};
 const MESSAGE: usize = 64;
 
 /// A line of the kernels' source.
-type Site = (*const c_char, u32);
+pub(super) type Site = (*const c_char, u32);
 
 /// Why a thread does not run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Wait {
+pub(super) enum Wait {
     Nothing,
     Barrier(Site),
+    /// For a product of fragments, whose factors are the message.
+    Product {
+        sums: *mut f32,
+        at: Site,
+    },
     Lanes {
         mask: u32,
         size: usize,
@@ -27,11 +32,11 @@ enum Wait {
     Done,
 }
 
-struct Thread {
+pub(super) struct Thread {
     stack: Stack,
     context: Context,
-    wait: Wait,
-    message: [u8; MESSAGE],
+    pub(super) wait: Wait,
+    pub(super) message: [u8; MESSAGE],
 }
 
 /// Place of a thread, as `EmuPlace` of the shim.
@@ -53,6 +58,7 @@ pub struct Place {
 pub struct Hooks {
     barrier: extern "C" fn(*const c_char, u32),
     exchange: unsafe extern "C" fn(u32, *const u8, usize, *mut u8, *const c_char, u32),
+    product: unsafe extern "C" fn(*mut f32, *const u32, *const c_char, u32),
     shared: extern "C" fn(*const c_void, usize) -> *mut u8,
     dynamic: extern "C" fn() -> *mut u8,
     trap: extern "C" fn(),
@@ -62,6 +68,7 @@ pub struct Hooks {
 pub const HOOKS: Hooks = Hooks {
     barrier,
     exchange,
+    product,
     shared,
     dynamic,
     trap,
@@ -78,8 +85,8 @@ pub enum Stop {
 
 /// A block that runs.
 pub struct Threads {
-    threads: Vec<Thread>,
-    count: usize,
+    pub(super) threads: Vec<Thread>,
+    pub(super) count: usize,
     current: usize,
     scheduler: Context,
     pub(super) stop: Option<Stop>,
@@ -136,12 +143,23 @@ unsafe extern "C" fn exchange(
     });
 }
 
+unsafe extern "C" fn product(sums: *mut f32, factors: *const u32, file: *const c_char, line: u32) {
+    // SAFETY: called by a kernel.
+    let threads = unsafe { running() };
+    let current = threads.current;
+    let message = &mut threads.threads[current].message;
+    // SAFETY: the shim gives four words of A and two of B.
+    unsafe { std::ptr::copy_nonoverlapping(factors.cast(), message.as_mut_ptr(), 24) };
+    let at = (file, line);
+    threads.pause(Wait::Product { sums, at });
+}
+
 extern "C" fn shared(key: *const c_void, size: usize) -> *mut u8 {
     // SAFETY: called by a kernel.
     let threads = unsafe { running() };
     match threads.shared.variable(key as usize, size) {
         Ok(at) => at,
-        Err(fault) => threads.give_up(Stop::Other(fault.text)),
+        Err(fault) => threads.give_up(Stop::Other(fault.text.clone())),
     }
 }
 
@@ -289,99 +307,9 @@ impl Threads {
         self.pause(Wait::Done);
         unreachable!("a block that stopped is not gone on with")
     }
-
-    /// Exchanges between lanes that all came; whether there were any.
-    fn deliver(&mut self) -> bool {
-        let mut any = false;
-        for first in (0..self.count).step_by(32) {
-            let end = (first + 32).min(self.count);
-            for index in first..end {
-                let Wait::Lanes { mask, size, at, .. } = self.threads[index].wait else {
-                    continue;
-                };
-                let group = first..end;
-                let mut members = group.filter(|i| mask >> (i - first) & 1 != 0);
-                let came = |wait: Wait| match wait {
-                    Wait::Lanes {
-                        mask: m,
-                        at: a,
-                        size: s,
-                        ..
-                    } => (m, a, s) == (mask, at, size),
-                    other => other == Wait::Done,
-                };
-                if members.all(|i| came(self.threads[i].wait)) {
-                    self.hand_over(first, end, mask, size);
-                    any = true;
-                }
-            }
-        }
-        any
-    }
-
-    fn hand_over(&mut self, first: usize, end: usize, mask: u32, size: usize) {
-        let messages: Vec<_> = self.threads[first..end].iter().map(|t| t.message).collect();
-        for (lane, thread) in self.threads[first..end].iter_mut().enumerate() {
-            let Wait::Lanes { all, .. } = thread.wait else {
-                continue;
-            };
-            if mask >> lane & 1 == 0 {
-                continue;
-            }
-            for (from, message) in messages.iter().enumerate() {
-                // SAFETY: the shim gives room for 32 messages of `size` bytes.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(message.as_ptr(), all.add(from * size), size);
-                }
-            }
-            thread.wait = Wait::Nothing;
-        }
-    }
-
-    /// Lets all threads pass the barrier that they wait at; false if all are done.
-    fn release(&mut self) -> Result<bool> {
-        let waits = || self.threads[..self.count].iter().map(|thread| thread.wait);
-        if waits().all(|wait| wait == Wait::Done) {
-            return Ok(false);
-        }
-        let first = waits()
-            .find(|wait| *wait != Wait::Done)
-            .unwrap_or(Wait::Done);
-        let same = matches!(first, Wait::Barrier(_)) && waits().all(|wait| wait == first);
-        if !same {
-            let mut places: Vec<String> = waits().map(describe).collect();
-            places.sort();
-            places.dedup();
-            let text = format!(
-                "barrier in divergent code: some threads {}",
-                places.join(", some ")
-            );
-            return Err(Fault::new(Code::LAUNCH_FAILED, text));
-        }
-        for thread in &mut self.threads[..self.count] {
-            thread.wait = Wait::Nothing;
-        }
-        Ok(true)
-    }
 }
 
 unsafe extern "C" fn nothing(_: *mut *mut c_void) {}
-
-fn describe(wait: Wait) -> String {
-    match wait {
-        Wait::Nothing => "run".to_owned(),
-        Wait::Done => "have returned".to_owned(),
-        Wait::Barrier(at) => format!("wait at {}", site(at)),
-        Wait::Lanes { mask, at, .. } => format!("wait for lanes {mask:#010x} at {}", site(at)),
-    }
-}
-
-fn site((file, line): Site) -> String {
-    // SAFETY: the shim gives `__FILE__`.
-    let file = unsafe { CStr::from_ptr(file) }.to_string_lossy();
-    let name = file.rsplit('/').next().unwrap_or_default();
-    format!("{name}:{line}")
-}
 
 /// A fault of thread number `index`; its address is described by whoever knows memory.
 fn told(index: usize, stop: &Stop) -> Fault {

@@ -111,6 +111,8 @@ pub enum Fast {
     Add,
     Sub,
     Mul,
+    DivU,
+    RemU,
     And,
     Or,
     Xor,
@@ -123,6 +125,23 @@ pub enum Fast {
     FDiv,
     FMin,
     FMax,
+    /// Of the first operand.
+    FNeg,
+    FAbs,
+}
+
+/// The same on 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Fast64 {
+    Add,
+    Sub,
+    Mul,
+    And,
+    Or,
+    FAdd,
+    FSub,
+    FMul,
 }
 
 /// Everything else that works lane by lane.
@@ -265,7 +284,22 @@ pub enum Op {
     Fast(Fast, Slot, [Slot; 2]),
     Mad(Slot, [Slot; 3]),
     Fma(Slot, [Slot; 3]),
-    Add64(Slot, [Slot; 2]),
+    Fast64(Fast64, Slot, [Slot; 2]),
+    Fma64(Slot, [Slot; 3]),
+    /// By a number of 32 bits.
+    Shift64 {
+        left: bool,
+        to: Slot,
+        from: [Slot; 2],
+    },
+    /// From 32 bits to 64.
+    Widen {
+        signed: bool,
+        to: Slot,
+        from: Slot,
+    },
+    /// From 64 bits to 32.
+    Narrow(Slot, Slot),
     MulWide {
         signed: bool,
         to: Slot,

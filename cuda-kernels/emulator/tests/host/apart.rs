@@ -21,15 +21,29 @@ pub fn is_child() -> bool {
 
 /// Runs the test of this name in a process of its own; none where g++ is missing.
 pub fn run(test: &str, mode: Mode) -> Option<Output> {
-    let program = std::env::current_exe().unwrap();
-    let mut command = Command::new(program);
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(CHILD, "1");
+    let mut command = child(test);
     if mode == Mode::Native {
         command.env("DEREFNET_CUDA_MODE", "native");
         command.env("DEREFNET_CUDA_NATIVE", native()?);
     }
-    Some(command.output().unwrap())
+    Some(command.output().expect("this program runs"))
+}
+
+/// The same, interpreted, with a variable in its environment.
+pub fn run_with(test: &str, (name, value): (&str, &str)) -> Output {
+    let mut command = child(test);
+    command
+        .env(name, value)
+        .output()
+        .expect("this program runs")
+}
+
+fn child(test: &str) -> Command {
+    let program = std::env::current_exe().expect("this program has a path");
+    let mut command = Command::new(program);
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(CHILD, "1");
+    command
 }
 
 /// Both streams of a process as text.
@@ -51,11 +65,15 @@ fn native() -> Option<&'static Path> {
             return None;
         }
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-        let name = std::env::current_exe().unwrap();
-        let name = name.file_name().unwrap().to_owned();
+        let name = std::env::current_exe().expect("this program has a path");
+        let name = name
+            .file_name()
+            .expect("this program has a path")
+            .to_owned();
         let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let object = work.join("fixtures.so");
-        cuda::native::build::build(&fixtures, &fixtures, &work, &object).unwrap();
+        cuda::native::build::build(&fixtures, &fixtures, &work, &object)
+            .expect("g++ compiles the fixtures");
         Some(object)
     });
     made.as_deref()

@@ -27,14 +27,16 @@ pub fn ok(code: Code) {
 /// A call that must answer `code` and say `text`.
 #[track_caller]
 pub fn fails(answer: Code, code: Code, text: &str) {
-    let told = take_last().map(|fault| fault.text).unwrap_or_default();
+    let told = take_last()
+        .map(|fault| fault.text.clone())
+        .unwrap_or_default();
     assert_eq!(answer, code, "{told}");
     assert!(told.contains(text), "got: {told}\nexpected: {text}");
 }
 
 /// Loads PTX.
 pub fn load(ptx: &str) -> usize {
-    let (mut handle, text) = (0, CString::new(ptx).unwrap());
+    let (mut handle, text) = (0, CString::new(ptx).expect("text without zeros"));
     // SAFETY: the text ends with a zero.
     ok(unsafe { kernel::cuModuleLoadData(&mut handle, text.as_ptr()) });
     handle
@@ -42,7 +44,7 @@ pub fn load(ptx: &str) -> usize {
 
 /// A kernel of a module.
 pub fn function(module: usize, name: &str) -> usize {
-    let (mut handle, name) = (0, CString::new(name).unwrap());
+    let (mut handle, name) = (0, CString::new(name).expect("text without zeros"));
     // SAFETY: the name ends with a zero.
     ok(unsafe { kernel::cuModuleGetFunction(&mut handle, module, name.as_ptr()) });
     handle

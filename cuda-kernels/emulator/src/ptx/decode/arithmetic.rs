@@ -1,8 +1,6 @@
 //! Arithmetic, logic, comparisons, moves, conversions.
 
-use super::super::operation::{
-    Compare, Fast, Join, Mode, Op, Place, Predicate, Round, Scalar, Type,
-};
+use super::super::operation::{Compare, Join, Mode, Op, Place, Predicate, Round, Scalar, Type};
 use super::super::parse::Operand;
 use super::{Decoder, last_type, refused};
 use crate::error::Result;
@@ -46,64 +44,6 @@ impl Decoder<'_> {
             return Ok(op);
         }
         self.scalar(what, ty, mode, to, from)
-    }
-
-    /// The operations that most time goes to.
-    fn fast(
-        &mut self,
-        what: Scalar,
-        ty: Type,
-        to: &Operand,
-        from: &[&Operand],
-    ) -> Result<Option<Op>> {
-        use Type::{F32, S32, S64, U32, U64};
-        let fast = match (what, ty) {
-            (Scalar::Add, U32 | S32) => Fast::Add,
-            (Scalar::Sub, U32 | S32) => Fast::Sub,
-            (Scalar::MulLow, U32 | S32) => Fast::Mul,
-            (Scalar::And, U32) => Fast::And,
-            (Scalar::Or, U32) => Fast::Or,
-            (Scalar::Xor, U32) => Fast::Xor,
-            (Scalar::Shl, U32) => Fast::Shl,
-            (Scalar::Shr, U32) => Fast::ShrU,
-            (Scalar::Shr, S32) => Fast::ShrS,
-            (Scalar::Add, F32) => Fast::FAdd,
-            (Scalar::Sub, F32) => Fast::FSub,
-            (Scalar::MulLow, F32) => Fast::FMul,
-            (Scalar::Div, F32) => Fast::FDiv,
-            (Scalar::Min, F32) => Fast::FMin,
-            (Scalar::Max, F32) => Fast::FMax,
-            (Scalar::MadLow, U32 | S32) => {
-                return Ok(Some(Op::Mad(self.single(to)?, self.three(from)?)));
-            }
-            (Scalar::Fma, F32) => {
-                return Ok(Some(Op::Fma(self.single(to)?, self.three(from)?)));
-            }
-            (Scalar::Add, U64 | S64) => {
-                let [a, b] = two(from)?;
-                let from = [self.double(a)?, self.double(b)?];
-                return Ok(Some(Op::Add64(self.double(to)?, from)));
-            }
-            (Scalar::MulWide, U32 | S32) => {
-                let [a, b] = two(from)?;
-                return Ok(Some(Op::MulWide {
-                    signed: ty == S32,
-                    to: self.double(to)?,
-                    from: [self.single(a)?, self.single(b)?],
-                }));
-            }
-            _ => return Ok(None),
-        };
-        let [a, b] = two(from)?;
-        let from = [self.single(a)?, self.single(b)?];
-        Ok(Some(Op::Fast(fast, self.single(to)?, from)))
-    }
-
-    fn three(&mut self, from: &[&Operand]) -> Result<[u32; 3]> {
-        let [a, b, c] = from else {
-            return Err(refused("number of operands"));
-        };
-        Ok([self.single(a)?, self.single(b)?, self.single(c)?])
     }
 
     fn scalar(
@@ -189,6 +129,17 @@ impl Decoder<'_> {
         };
         let named = |name| Type::named(name).ok_or_else(|| refused("type"));
         let (to_type, from_type) = (named(to_type)?, named(from_type)?);
+        match (to_type, from_type) {
+            (Type::U64 | Type::S64, Type::U32 | Type::S32) => {
+                let (to, from) = (self.double(to)?, self.single(from)?);
+                let signed = from_type == Type::S32;
+                return Ok(Op::Widen { signed, to, from });
+            }
+            (Type::U32 | Type::S32, Type::U64 | Type::S64) => {
+                return Ok(Op::Narrow(self.single(to)?, self.double(from)?));
+            }
+            _ => {}
+        }
         let whole = parts
             .iter()
             .any(|p| matches!(*p, "rni" | "rzi" | "rmi" | "rpi"));
@@ -271,13 +222,6 @@ impl Decoder<'_> {
             }
             _ => Err(refused("form")),
         }
-    }
-}
-
-fn two<'a>(from: &[&'a Operand]) -> Result<[&'a Operand; 2]> {
-    match from {
-        [a, b] => Ok([a, b]),
-        _ => Err(refused("number of operands")),
     }
 }
 

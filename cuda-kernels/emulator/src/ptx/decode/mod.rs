@@ -1,6 +1,7 @@
 //! From a parsed kernel to operations.
 
 mod arithmetic;
+mod fast;
 mod memory;
 mod warp;
 
