@@ -105,14 +105,18 @@ mod adam {
     #[test]
     fn named_problems() {
         for (name, problem) in cases::adam::named() {
-            problem.check(cuda()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            problem
+                .check(cuda())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     }
 
     #[test]
     fn clips_and_follows_as_the_cpu_does() {
         let values = |seed: usize, len: usize| -> Vec<f32> {
-            (0..len).map(|i| ((i * 31 + seed) % 17) as f32 - 8.0).collect()
+            (0..len)
+                .map(|i| ((i * 31 + seed) % 17) as f32 - 8.0)
+                .collect()
         };
         let (a, b) = (values(1, 5000), values(2, 3));
         fn run<B: Backend>(backend: &B, a: &[f32], b: &[f32], limit: f32) -> Vec<Vec<f32>> {
@@ -120,12 +124,17 @@ mod adam {
             backend.clip(&mut [&mut x, &mut y], limit);
             let mut averages = [backend.upload(b)];
             backend.follow(&mut averages, &[backend.upload(&a[..3])], 0.75);
-            [&x, &y, &averages[0]].map(|buffer| backend.download(buffer)).to_vec()
+            [&x, &y, &averages[0]]
+                .map(|buffer| backend.download(buffer))
+                .to_vec()
         }
         for limit in [1.0, 1e6] {
             let (want, got) = (run(&Cpu::new(), &a, &b, limit), run(cuda(), &a, &b, limit));
             for (want, got) in want.iter().flatten().zip(got.iter().flatten()) {
-                assert!((want - got).abs() <= 1e-6 * want.abs(), "{got}, expected {want}");
+                assert!(
+                    (want - got).abs() <= 1e-6 * want.abs(),
+                    "{got}, expected {want}"
+                );
             }
         }
     }
@@ -145,7 +154,13 @@ fn two_steps<B: Backend>(problem: &Problem, backend: &B) -> (Vec<f64>, Vec<Vec<f
         let leaves = network.leaves(&mut tape, &values, trained);
         let graph = network.forward(&mut tape, &leaves, &problem.frames(), true);
         let labels = tape.constant(&problem.labels());
-        let terms = Losses::record(&mut tape, &graph, labels, problem.trajectories, &problem.loss());
+        let terms = Losses::record(
+            &mut tape,
+            &graph,
+            labels,
+            problem.trajectories,
+            &problem.loss(),
+        );
         losses.push(f64::from(tape.download(terms.total)[0]));
         let mut grads = tape.backward(terms.total, &[]);
         let grads: Vec<_> = leaves.iter().map(|&leaf| grads.take(leaf)).collect();
@@ -174,7 +189,11 @@ fn training_steps_are_those_of_the_cpu() {
         for ((tensor, got), want) in names.iter().zip(&got.gradients).zip(&want.gradients) {
             assert_eq!(got.len(), want.len(), "{}", tensor.name);
             let error = relative_l2(got, want);
-            assert!(error < DEVICE_GRADIENT, "{}: {error:e}, {problem:?}", tensor.name);
+            assert!(
+                error < DEVICE_GRADIENT,
+                "{}: {error:e}, {problem:?}",
+                tensor.name
+            );
         }
     }
 }
@@ -183,10 +202,15 @@ fn training_steps_are_those_of_the_cpu() {
 fn steps_of_adam_lead_where_those_of_the_cpu_do() {
     let problem = all(8, 1, 5)[0];
     let start = problem.network().parameters.tensors;
-    let ((want_loss, want), (got_loss, got)) =
-        (two_steps(&problem, &Cpu::new()), two_steps(&problem, cuda()));
+    let ((want_loss, want), (got_loss, got)) = (
+        two_steps(&problem, &Cpu::new()),
+        two_steps(&problem, cuda()),
+    );
     for (got, want) in got_loss.iter().zip(want_loss) {
-        assert!((got / want - 1.0).abs() < LOSS_VALUE, "{got}, expected {want}");
+        assert!(
+            (got / want - 1.0).abs() < LOSS_VALUE,
+            "{got}, expected {want}"
+        );
     }
     for ((start, got), want) in start.iter().zip(&got).zip(&want) {
         let path = |end: &[f32]| -> Vec<f32> {
@@ -200,7 +224,10 @@ fn steps_of_adam_lead_where_those_of_the_cpu_do() {
 /// The same bits from run to run, and no memory lost on the way.
 #[test]
 fn steps_repeat_bit_for_bit() {
-    let problem = Problem { seed: 5, ..all(8, 1, 5)[1] };
+    let problem = Problem {
+        seed: 5,
+        ..all(8, 1, 5)[1]
+    };
     let first = problem.run(cuda());
     assert!(problem.run(cuda()) == first);
     let device = Cuda::open().unwrap();
@@ -213,16 +240,26 @@ fn steps_repeat_bit_for_bit() {
 /// Several threads, each with a stream of its own, share weights and memory.
 #[test]
 fn trajectories_in_flight_answer_as_one_by_one() {
-    let problem = Problem { channels: 4, ..all(8, 1, 5)[0] };
+    let problem = Problem {
+        channels: 4,
+        ..all(8, 1, 5)[0]
+    };
     let network = problem.network();
     let inference = Inference::new(&network, cuda());
-    let frames: Vec<_> = (0..6).map(|seed| Problem { seed, ..problem }.frames()).collect();
+    let frames: Vec<_> = (0..6)
+        .map(|seed| Problem { seed, ..problem }.frames())
+        .collect();
     let alone: Vec<Vec<f32>> = frames.iter().map(|f| inference.maps(f)).collect();
     let together: Vec<Vec<f32>> = std::thread::scope(|scope| {
         let network: &dyn Network = &inference;
-        let threads = frames.iter().map(|f| scope.spawn(move || network.maps(f).unwrap()));
+        let threads = frames
+            .iter()
+            .map(|f| scope.spawn(move || network.maps(f).unwrap()));
         let threads: Vec<_> = threads.collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     assert!(alone == together);
 }
@@ -232,7 +269,8 @@ fn trajectories_in_flight_answer_as_one_by_one() {
 #[test]
 #[ignore = "slow on an emulated device; cargo xtask cuda runs it"]
 fn golden_tensors() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/derefnet_seed1_small.safetensors");
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/derefnet_seed1_small.safetensors");
     let report = parity(cuda(), &golden, None).unwrap();
     assert!(report.pass, "{:?}", report.worst);
     assert!(!report.tensors.is_empty());

@@ -134,7 +134,11 @@ impl OnBackend for Evaluation<'_> {
 
     fn run<B: Backend>(self, backend: B) -> Result<Found> {
         let network = self.loaded.map(|loaded| loaded.network(&backend));
-        find(self.args, network.transpose()?.as_deref(), self.trajectories)
+        find(
+            self.args,
+            network.transpose()?.as_deref(),
+            self.trajectories,
+        )
     }
 }
 

@@ -156,13 +156,7 @@ fn create<B: Backend>(backend: B, args: &TrainArgs, common: &Common) -> Result<R
         config.steps = ((epochs * EPOCH / config.batch as f64).ceil() as u64).max(1);
     }
     let source = source(args, &config)?;
-    Run::create_on(
-        backend,
-        &args.out,
-        config,
-        source,
-        args.start.as_deref(),
-    )
+    Run::create_on(backend, &args.out, config, source, args.start.as_deref())
 }
 
 fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {

@@ -136,7 +136,9 @@ impl Backend for Cpu {
     }
 
     fn adam(&self, step: &AdamStep, tensors: &mut [AdamTensor<'_, Self>]) {
-        tensors.iter_mut().for_each(|tensor| optimiser::adam(self.isa, step, tensor));
+        tensors
+            .iter_mut()
+            .for_each(|tensor| optimiser::adam(self.isa, step, tensor));
     }
 
     fn clip(&self, gradients: &mut [&mut Buffer], limit: f32) {

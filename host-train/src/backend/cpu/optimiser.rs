@@ -17,7 +17,10 @@ fn flush(value: f32, least: f32) -> f32 {
 pub(super) fn adam(isa: Isa, step: &AdamStep, tensor: &mut AdamTensor<'_, Cpu>) {
     let c = &step.config;
     let (root, length) = (step.root(), step.length(tensor.rate));
-    let values = tensor.value.par_chunks_mut(SLICE).zip(tensor.gradient.par_chunks(SLICE));
+    let values = tensor
+        .value
+        .par_chunks_mut(SLICE)
+        .zip(tensor.gradient.par_chunks(SLICE));
     let first = tensor.first.par_chunks_mut(SLICE);
     let moments = first.zip(tensor.second.par_chunks_mut(SLICE));
     values.zip(moments).for_each(|((w, g), (m, v))| {

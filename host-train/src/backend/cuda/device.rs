@@ -110,7 +110,9 @@ impl Device {
         find_driver()?;
         cust::init(CudaFlags::empty()).map_err(|e| explain("the driver does not start", e))?;
         let device = Ordinal::get_device(0).map_err(|e| explain("there is no device", e))?;
-        let name = device.name().map_err(|e| explain("the device has no name", e))?;
+        let name = device
+            .name()
+            .map_err(|e| explain("the device has no name", e))?;
         let major = device.get_attribute(DeviceAttribute::ComputeCapabilityMajor);
         let major = major.map_err(|e| explain(&name, e))?;
         if major < MAJOR {
@@ -121,7 +123,9 @@ impl Device {
         let failed = |e| explain(&name, e);
         let shared = shared_limit(&device).map_err(failed)?;
         let context = Context::new(device).map_err(failed)?;
-        context.set_flags(ContextFlags::SCHED_AUTO).map_err(failed)?;
+        context
+            .set_flags(ContextFlags::SCHED_AUTO)
+            .map_err(failed)?;
         let (modules, functions) = compile().map_err(failed)?;
         let lanes = (0..STREAMS).map(|_| Lane::new()).collect::<CudaResult<_>>();
         let lanes = lanes.map_err(failed)?;
@@ -171,8 +175,12 @@ impl Device {
         let lane = self.lane();
         let submitting = self.lanes[lane].submitting.lock();
         let _submitting = submitting.unwrap_or_else(|e| e.into_inner());
-        reads.iter().for_each(|buffer| buffer.block.before_read(lane));
-        writes.iter().for_each(|buffer| buffer.block.before_write(lane));
+        reads
+            .iter()
+            .for_each(|buffer| buffer.block.before_read(lane));
+        writes
+            .iter()
+            .for_each(|buffer| buffer.block.before_write(lane));
         work(self.lanes[lane].stream.as_inner());
     }
 
@@ -182,7 +190,10 @@ impl Device {
         // SAFETY: events and streams live as long as the device. A record between another thread's
         // record and wait only makes that wait longer.
         unsafe {
-            check(sys::cuEventRecord(from.event, from.stream.as_inner()), "record an event");
+            check(
+                sys::cuEventRecord(from.event, from.stream.as_inner()),
+                "record an event",
+            );
             let waited = sys::cuStreamWaitEvent(to.stream.as_inner(), from.event, 0);
             check(waited, "wait for an event");
         }
@@ -200,11 +211,17 @@ impl Drop for Device {
         for lane in &mut self.lanes {
             // Errors here have nowhere to go.
             let _ = lane.stream.synchronize();
-            lane.pinned.get_mut().unwrap_or_else(|e| e.into_inner()).free();
+            lane.pinned
+                .get_mut()
+                .unwrap_or_else(|e| e.into_inner())
+                .free();
             // SAFETY: nobody waits for the event any more.
             unsafe { sys::cuEventDestroy_v2(lane.event) };
         }
-        self.pool.get_mut().unwrap_or_else(|e| e.into_inner()).free();
+        self.pool
+            .get_mut()
+            .unwrap_or_else(|e| e.into_inner())
+            .free();
     }
 }
 
@@ -234,8 +251,7 @@ pub(super) fn new_event() -> CudaResult<sys::CUevent> {
 
 /// Bytes of shared memory that a block may ask for.
 fn shared_limit(device: &Ordinal) -> CudaResult<usize> {
-    let kind =
-        sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+    let kind = sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
     let mut bytes = 0;
     // SAFETY: the driver writes the number.
     let asked = unsafe { sys::cuDeviceGetAttribute(&raw mut bytes, kind, device.as_raw()) };

@@ -154,7 +154,9 @@ impl Packed {
     fn pointers(&mut self) -> Vec<*mut c_void> {
         let words = self.words.as_mut_ptr();
         let places = self.places.iter();
-        places.map(|&(at, _)| words.wrapping_add(at).cast()).collect()
+        places
+            .map(|&(at, _)| words.wrapping_add(at).cast())
+            .collect()
     }
 }
 
@@ -167,7 +169,11 @@ impl Cuda {
     pub(crate) fn launch<'a>(&self, kernel: &Kernel, grid: Grid, arguments: &[Argument<'a>]) {
         let mut packed = Packed::new(arguments);
         let sizes = packed.places.iter().map(|place| place.1);
-        assert!(sizes.eq(kernel.parameters.iter().copied()), "{}", kernel.name);
+        assert!(
+            sizes.eq(kernel.parameters.iter().copied()),
+            "{}",
+            kernel.name
+        );
         let buffers = |wanted: fn(&Argument<'a>) -> Option<&'a Buffer>| -> Vec<&'a Buffer> {
             arguments.iter().filter_map(wanted).collect()
         };

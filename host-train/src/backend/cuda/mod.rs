@@ -104,9 +104,8 @@ impl Cuda {
             let from = piece.pointer().cast();
             // SAFETY: the piece holds the bytes until the copy is known to be over, and the buffer
             // is as long.
-            let begun = unsafe {
-                sys::cuMemcpyHtoDAsync_v2(buffer.address(), from, bytes.len(), stream)
-            };
+            let begun =
+                unsafe { sys::cuMemcpyHtoDAsync_v2(buffer.address(), from, bytes.len(), stream) };
             check(begun, "copy to the device");
         });
         pinned.sent(piece);
@@ -157,9 +156,8 @@ impl Cuda {
         self.device.submit(&[from], &[to], |stream| {
             let bytes = from.len() * size_of::<f32>();
             // SAFETY: both buffers hold as many bytes and live until the stream is through.
-            let begun = unsafe {
-                sys::cuMemcpyDtoDAsync_v2(to.address(), from.address(), bytes, stream)
-            };
+            let begun =
+                unsafe { sys::cuMemcpyDtoDAsync_v2(to.address(), from.address(), bytes, stream) };
             check(begun, "copy on the device");
         });
     }
@@ -205,7 +203,10 @@ impl Cuda {
                 at = at.wrapping_add(bytes);
             }
             // SAFETY: the event was just made.
-            check(unsafe { sys::cuEventRecord(event, stream) }, "record an event");
+            check(
+                unsafe { sys::cuEventRecord(event, stream) },
+                "record an event",
+            );
         });
         Pending {
             device: Arc::clone(&self.device),
@@ -221,9 +222,15 @@ impl Cuda {
     fn finish(&self, pending: &Pending) -> Vec<Vec<f32>> {
         self.device.enter();
         // SAFETY: the event was recorded and lives as long as `pending`.
-        check(unsafe { sys::cuEventSynchronize(pending.event) }, "finish its work");
+        check(
+            unsafe { sys::cuEventSynchronize(pending.event) },
+            "finish its work",
+        );
         let pinned = &self.device.lanes[pending.lane].pinned;
-        pinned.lock().unwrap_or_else(|e| e.into_inner()).done(pending.sent);
+        pinned
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .done(pending.sent);
         let mut start = 0;
         let values = pending.lens.iter().map(|&len| {
             let piece = pending.piece.as_ref().filter(|_| len > 0);

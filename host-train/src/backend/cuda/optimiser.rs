@@ -60,7 +60,12 @@ impl<'a> Table<'a> {
 pub(super) fn adam(cuda: &Cuda, step: &AdamStep, tensors: &mut [AdamTensor<'_, Cuda>]) {
     let (mut all, mut touched) = (Vec::new(), Vec::new());
     for tensor in tensors.iter() {
-        let buffers = [&*tensor.value, tensor.gradient, &*tensor.first, &*tensor.second];
+        let buffers = [
+            &*tensor.value,
+            tensor.gradient,
+            &*tensor.first,
+            &*tensor.second,
+        ];
         let len = tensor.value.len();
         assert!(buffers.iter().all(|buffer| buffer.len() == len));
         all.extend(slices(len, step.length(tensor.rate), buffers.map(Some)));
@@ -85,9 +90,9 @@ pub(super) fn adam(cuda: &Cuda, step: &AdamStep, tensors: &mut [AdamTensor<'_, C
 
 pub(super) fn clip(cuda: &Cuda, gradients: &mut [&mut Buffer], limit: f32) {
     let gradients: Vec<&Buffer> = gradients.iter().map(|g| &**g).collect();
-    let all = gradients.iter().flat_map(|gradient| {
-        slices(gradient.len(), 0.0, [None, Some(gradient), None, None])
-    });
+    let all = gradients
+        .iter()
+        .flat_map(|gradient| slices(gradient.len(), 0.0, [None, Some(gradient), None, None]));
     let all: Vec<AdamSlice> = all.collect();
     let table = Table::new(cuda, &all, gradients);
     let (part, factor) = (cuda.doubles(table.blocks.max(1)), cuda.alloc(1));

@@ -27,7 +27,10 @@ impl Piece {
     pub(super) fn write(&mut self, bytes: &[u8]) {
         assert!(bytes.len() <= self.bytes);
         // SAFETY: the piece is as long, and only this thread and no copy uses it.
-        unsafe { self.memory.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        unsafe {
+            self.memory
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+        };
     }
 
     /// The first `len` values. Every copy to it must be over.

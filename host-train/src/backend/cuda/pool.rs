@@ -18,7 +18,12 @@ pub(super) struct Pool([HashMap<usize, Vec<sys::CUdeviceptr>>; STREAMS]);
 impl Pool {
     /// Frees everything. The device's context must be current.
     pub(super) fn free(&mut self) {
-        for address in self.0.iter_mut().flat_map(HashMap::drain).flat_map(|(_, v)| v) {
+        for address in self
+            .0
+            .iter_mut()
+            .flat_map(HashMap::drain)
+            .flat_map(|(_, v)| v)
+        {
             // SAFETY: memory in the pool is nobody's; errors have nowhere to go.
             unsafe { sys::cuMemFree_v2(address) };
         }

@@ -88,12 +88,7 @@ impl<'a> Results<'a> {
         }
     }
 
-    fn put_forward<B: Backend>(
-        &mut self,
-        tape: &Tape<'_, B>,
-        graph: &Graph,
-        config: &ModelConfig,
-    ) {
+    fn put_forward<B: Backend>(&mut self, tape: &Tape<'_, B>, graph: &Graph, config: &ModelConfig) {
         let whole = [
             ("act.qinit_x", graph.start),
             ("act.pos_gate", graph.gate),

@@ -66,8 +66,12 @@ impl<'a, B: Backend> Trial<'a, B> {
             let parameters = leaves.iter().map(|&leaf| grads.take(leaf));
             (total, parameters.collect::<Vec<_>>())
         };
-        self.adam
-            .step(backend, &vec![RATE; self.values.len()], &mut self.values, &grads.1);
+        self.adam.step(
+            backend,
+            &vec![RATE; self.values.len()],
+            &mut self.values,
+            &grads.1,
+        );
         grads
     }
 }

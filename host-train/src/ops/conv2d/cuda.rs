@@ -112,7 +112,10 @@ impl Conv2d {
         db: Option<&Buffer>,
     ) {
         let slabs = Slabs::new(self.pixels());
-        let (g, s) = (layer(self.input, self.out_channels, self.kernel, x, dy), slabs.geometry());
+        let (g, s) = (
+            layer(self.input, self.out_channels, self.kernel, x, dy),
+            slabs.geometry(),
+        );
         let part = cuda.alloc(slabs.count() * self.weights());
         let bias = db.map(|db| cuda.alloc(slabs.count() * db.len()));
         let arguments = [
@@ -156,7 +159,11 @@ pub(in crate::ops) fn sum_slabs(
         Argument::In(part),
         Argument::Out(dw),
     ];
-    cuda.launch(&kernels::CONV2D_KERNEL_SUM, Grid::over(dw.len()), &arguments);
+    cuda.launch(
+        &kernels::CONV2D_KERNEL_SUM,
+        Grid::over(dw.len()),
+        &arguments,
+    );
 }
 
 impl Activation {
@@ -176,7 +183,13 @@ impl Operator<Cuda> for Conv2d {
     fn forward(&self, cuda: &Cuda, inputs: &[&Buffer], output: &mut Buffer) {
         let g = ConvGeometry {
             activation: self.activation.number(),
-            ..layer(self.input, self.out_channels, self.kernel, inputs[0], output)
+            ..layer(
+                self.input,
+                self.out_channels,
+                self.kernel,
+                inputs[0],
+                output,
+            )
         };
         let kernel = if self.is_direct() {
             &kernels::CONV2D_DIRECT

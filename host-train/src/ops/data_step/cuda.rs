@@ -36,7 +36,14 @@ impl Operator<Cuda> for DataStep {
         let dr = Argument::In(saved.grad);
         if let Some(dh) = &grads[0] {
             // Linear in H with a symmetric matrix: the gradient is the step without data.
-            let arguments = [geometry(&g), dr, Argument::Null, rho, gram, Argument::Out(dh)];
+            let arguments = [
+                geometry(&g),
+                dr,
+                Argument::Null,
+                rho,
+                gram,
+                Argument::Out(dh),
+            ];
             cuda.launch(&DATA_STEP, self.grid(), &arguments);
         }
         if let Some(drho) = &grads[2] {

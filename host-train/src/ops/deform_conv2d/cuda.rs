@@ -87,13 +87,7 @@ impl DeformConv2d {
         cuda.launch(&kernels::DEFORM_INPUT_GRADIENT, grid, &arguments);
     }
 
-    fn kernel_gradient(
-        &self,
-        cuda: &Cuda,
-        g: &ConvGeometry,
-        saved: &Saved<'_, Cuda>,
-        dw: &Buffer,
-    ) {
+    fn kernel_gradient(&self, cuda: &Cuda, g: &ConvGeometry, saved: &Saved<'_, Cuda>, dw: &Buffer) {
         let slabs = Slabs::new(self.pixels());
         let s = slabs.geometry();
         let part = cuda.alloc(slabs.count() * dw.len());

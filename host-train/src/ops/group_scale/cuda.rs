@@ -17,7 +17,12 @@ impl GroupScale {
 
     fn launch(&self, cuda: &Cuda, x: &Buffer, s: &Buffer, y: &Buffer) {
         let g = self.on_the_device();
-        let arguments = [geometry(&g), Argument::In(x), Argument::In(s), Argument::Out(y)];
+        let arguments = [
+            geometry(&g),
+            Argument::In(x),
+            Argument::In(s),
+            Argument::Out(y),
+        ];
         cuda.launch(&GROUP_SCALE, Grid::over(y.len()), &arguments);
     }
 }

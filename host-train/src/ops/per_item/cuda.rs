@@ -39,8 +39,9 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn new(graph: &'a PerItem) -> Self {
         let nodes = graph.nodes.iter();
-        let operators: Vec<Box<dyn Operator<Cuda>>> =
-            nodes.map(|node| batched(&node.op, graph.n).boxed()).collect();
+        let operators: Vec<Box<dyn Operator<Cuda>>> = nodes
+            .map(|node| batched(&node.op, graph.n).boxed())
+            .collect();
         let starts = graph.output_starts();
         let mut kept = 0;
         let places = operators.iter().enumerate().map(|(node, operator)| {
@@ -84,11 +85,19 @@ impl<'a> Plan<'a> {
     }
 
     /// The inputs of a node.
-    fn read<'v>(&self, node: usize, inputs: &[&'v Buffer], values: &'v [Buffer]) -> Vec<&'v Buffer> {
+    fn read<'v>(
+        &self,
+        node: usize,
+        inputs: &[&'v Buffer],
+        values: &'v [Buffer],
+    ) -> Vec<&'v Buffer> {
         let ids = self.graph.nodes[node].inputs.iter();
         let first = inputs.len();
-        ids.map(|id| id.0.checked_sub(first).map_or_else(|| inputs[id.0], |at| &values[at]))
-            .collect()
+        ids.map(|id| {
+            id.0.checked_sub(first)
+                .map_or_else(|| inputs[id.0], |at| &values[at])
+        })
+        .collect()
     }
 
     /// Gradients of inputs and nodes, as far as something arrives; `grads` says of which inputs they
@@ -152,11 +161,18 @@ impl Operator<Cuda> for PerItem {
     }
 
     fn output_len(&self) -> usize {
-        self.outputs.iter().map(|&id| self.n * self.len_of(id)).sum()
+        self.outputs
+            .iter()
+            .map(|&id| self.n * self.len_of(id))
+            .sum()
     }
 
     fn multiply_adds(&self) -> u64 {
-        Plan::new(self).operators.iter().map(|op| op.multiply_adds()).sum()
+        Plan::new(self)
+            .operators
+            .iter()
+            .map(|op| op.multiply_adds())
+            .sum()
     }
 
     fn kept_len(&self) -> usize {

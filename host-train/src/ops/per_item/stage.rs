@@ -49,7 +49,9 @@ impl Stage {
             && is_layer(d, side, [wide, 1], Activation::None);
         // Each node reads the one before, and nothing else comes out.
         let nodes = graph.nodes.iter().enumerate().skip(1);
-        let chained = nodes.clone().all(|(at, node)| node.inputs[0].0 == first + at - 1);
+        let chained = nodes
+            .clone()
+            .all(|(at, node)| node.inputs[0].0 == first + at - 1);
         if !(right && chained && graph.outputs == [Id(first + 5)]) {
             return None;
         }
