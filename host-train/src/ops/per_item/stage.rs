@@ -23,6 +23,14 @@ fn is_layer(op: &Conv2d, side: usize, [from, to]: [usize; 2], activation: Activa
     plain && shape == (side, side, from, to)
 }
 
+#[cfg(test)]
+impl PerItem {
+    /// Whether it is a stage without its symmetric branch.
+    pub(crate) fn is_stage(&self) -> bool {
+        Stage::of(self).is_some()
+    }
+}
+
 impl Stage {
     /// The stage that `graph` is, if it is one.
     pub(super) fn of(graph: &PerItem) -> Option<Self> {
