@@ -85,7 +85,7 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
         Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, Tools::SetUp),
         Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, Tools::Installed),
         Some(("cuda", [write])) if write == "--write" => cuda::write(),
-        Some(("cuda", rest)) => run(cuda::STEPS.to_vec(), rest, Tools::Installed),
+        Some(("cuda", rest)) => run([cuda::STEPS, cuda::SLOW].concat(), rest, Tools::Installed),
         Some(("golden", [])) => firmware::write_golden(),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {

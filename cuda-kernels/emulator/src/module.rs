@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU32;
 use crate::driver::Driver;
 use crate::error::{Code, Fault, Result};
 use crate::ptx::decode::{DYNAMIC, Program, Symbols, decode, place};
-use crate::ptx::parse::{Space, parse};
+use crate::ptx::parse::parse;
+use crate::ptx::tree::Space;
 
 /// Dynamic and static shared memory of a block unless its function asks for more, in bytes.
 pub const SHARED: u32 = 48 << 10;

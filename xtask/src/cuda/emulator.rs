@@ -43,27 +43,28 @@ pub fn tests() -> Outcome {
     on_this_machine(|| run(emulator("test", &[])).map(|()| Outcome::passed()))
 }
 
-/// Every suite of the CUDA backend.
+/// Every suite of the CUDA backend that takes seconds.
 pub fn suites(mode: Mode) -> Outcome {
-    on_this_machine(|| {
-        let folder = library()?;
-        let args = [
-            "test",
-            "--package",
-            "derefnet-tests",
-            "--features",
-            "cuda",
-            "--locked",
-        ];
-        let mut test = cargo(&[&args[..], &["--test", "cuda"]].concat());
-        test.env("LD_LIBRARY_PATH", path_with(&folder));
-        if mode == Mode::Native {
-            test.env("DEREFNET_CUDA_MODE", "native");
-            test.env("DEREFNET_CUDA_NATIVE", compiled()?);
-        }
-        run(test)?;
-        Ok(Outcome::passed())
-    })
+    on_this_machine(|| run_suites(mode, &[]))
+}
+
+/// Those that take minutes.
+pub fn slow_suites() -> Outcome {
+    on_this_machine(|| run_suites(Mode::Native, &["--", "--ignored"]))
+}
+
+fn run_suites(mode: Mode, more: &[&str]) -> Result<Outcome, String> {
+    let folder = library()?;
+    let package = ["test", "--package", "derefnet-tests", "--features", "cuda"];
+    let which = ["--locked", "--test", "cuda"];
+    let mut test = cargo(&[&package[..], &which, more].concat());
+    test.env("LD_LIBRARY_PATH", path_with(&folder));
+    if mode == Mode::Native {
+        test.env("DEREFNET_CUDA_MODE", "native");
+        test.env("DEREFNET_CUDA_NATIVE", compiled()?);
+    }
+    run(test)?;
+    Ok(Outcome::passed())
 }
 
 fn on_this_machine(check: impl FnOnce() -> Result<Outcome, String>) -> Outcome {

@@ -62,6 +62,14 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
+/// What only `cargo xtask cuda` does: minutes of work.
+pub const SLOW: &[Step] = &[Step {
+    name: "cuda-golden",
+    group: "cuda",
+    about: "golden tensors of the whole network, kernels compiled by g++ (CPU-emulated)",
+    run: |_| emulator::slow_suites(),
+}];
+
 /// The step of `cargo xtask setup` that brings nvcc.
 pub fn set_up(options: &Options) -> Outcome {
     match nvcc::require(options) {

@@ -10,8 +10,9 @@ use super::{LANES, lanes, number};
 use crate::error::{Code, Fault, Result};
 use crate::memory::Range;
 use crate::ptx::decode::{LOCAL_WINDOW, SHARED_WINDOW};
-use crate::ptx::operation::{Address, Atomic, Mode, Op, Place, Scalar, Type};
-use crate::ptx::parse::Space;
+use crate::ptx::operation::{Address, Atomic, Op, Place, Scalar};
+use crate::ptx::tree::Space;
+use crate::ptx::types::{Mode, Type};
 use crate::race::Stamp;
 
 /// What an access does to memory.

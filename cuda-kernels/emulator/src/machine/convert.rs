@@ -1,7 +1,7 @@
 //! `cvt`: between widths, signs, and floats.
 
 use super::number::{extend, flush, saturate, toward};
-use crate::ptx::operation::{Mode, Round, Type};
+use crate::ptx::types::{Mode, Round, Type};
 
 /// `bits` of type `from` as type `to`; `whole` rounds floats to whole numbers.
 pub fn convert(to: Type, from: Type, mode: Mode, whole: bool, bits: u64) -> u64 {

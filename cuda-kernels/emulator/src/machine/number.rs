@@ -4,7 +4,9 @@
 //! functions (`ex2`, `rcp.approx` and so on) are those of f64 rounded once: nearer to the truth
 //! than a GPU's, which may be off by two units in the last place.
 
-use crate::ptx::operation::{Compare, Mode, Round, Scalar, Type};
+use crate::ptx::operation::{Compare, Scalar};
+
+use crate::ptx::types::{Mode, Round, Type};
 
 /// `what` on values of type `ty`.
 pub fn scalar(what: Scalar, ty: Type, mode: Mode, [a, b, c]: [u64; 3]) -> u64 {

@@ -4,7 +4,8 @@ use super::launch::Block;
 use super::warp::Warp;
 use super::{convert, lanes, number};
 use crate::error::{Code, Fault, Result};
-use crate::ptx::operation::{Compare, Join, Op, Place, Type};
+use crate::ptx::operation::{Compare, Join, Op, Place};
+use crate::ptx::types::Type;
 
 impl Warp {
     /// Runs an operation in the lanes of `mask`; false if it needs more lanes than these.

@@ -3,7 +3,8 @@
 use super::LANES;
 use super::convert::to_tf32;
 use super::warp::Warp;
-use crate::ptx::operation::{Compare, Fast, Fast64, Slot, Type};
+use crate::ptx::operation::{Compare, Fast, Fast64, Slot};
+use crate::ptx::types::Type;
 
 /// 32 lanes of a 32-bit register.
 pub type Single = [u32; LANES];

@@ -8,3 +8,5 @@ pub mod operation;
 pub mod parse;
 pub mod slots;
 pub mod token;
+pub mod tree;
+pub mod types;

@@ -1,7 +1,9 @@
 //! Arithmetic, logic, comparisons, moves, conversions.
 
-use super::super::operation::{Compare, Join, Mode, Op, Place, Predicate, Round, Scalar, Type};
-use super::super::parse::Operand;
+use super::super::operation::{Compare, Join, Op, Place, Predicate, Scalar};
+
+use super::super::tree::Operand;
+use super::super::types::{Mode, Round, Type};
 use super::{Decoder, last_type, refused};
 use crate::error::Result;
 

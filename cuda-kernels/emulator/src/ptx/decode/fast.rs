@@ -1,7 +1,9 @@
 //! The operations that most time goes to, which run on all lanes at once.
 
-use super::super::operation::{Fast, Fast64, Op, Scalar, Slot, Type};
-use super::super::parse::Operand;
+use super::super::operation::{Fast, Fast64, Op, Scalar, Slot};
+
+use super::super::tree::Operand;
+use super::super::types::Type;
 use super::{Decoder, refused};
 use crate::error::Result;
 

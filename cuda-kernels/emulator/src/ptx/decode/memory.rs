@@ -1,7 +1,9 @@
 //! Loads, stores, atomic operations, address conversions.
 
-use super::super::operation::{Address, Atomic, Op, Place, Scalar, Slot, Type};
-use super::super::parse::{Operand, Space};
+use super::super::operation::{Address, Atomic, Op, Place, Scalar, Slot};
+
+use super::super::tree::{Operand, Space};
+use super::super::types::Type;
 use super::{Decoder, LOCAL_WINDOW, SHARED_WINDOW, expected, last_type, refused};
 use crate::error::Result;
 
@@ -138,7 +140,7 @@ impl Decoder<'_> {
         Ok(Op::Scalar {
             what,
             ty: Type::U64,
-            mode: super::super::operation::Mode::default(),
+            mode: super::super::types::Mode::default(),
             to: Place::Double(to),
             from: [Place::Double(from), window, window],
         })

@@ -7,9 +7,12 @@ mod warp;
 
 use std::collections::HashMap;
 
-use super::operation::{Op, Place, Predicate, Slot, Special, Step, Type};
-use super::parse::{Instruction, Kernel, Operand, Space, Variable, bits, width};
+use super::operation::{Op, Place, Predicate, Slot, Special, Step};
+
+use super::parse::{bits, width};
 use super::slots::{Class, Slots};
+use super::tree::{Instruction, Kernel, Operand, Space, Variable};
+use super::types::Type;
 use crate::error::{Code, Fault, Result};
 
 /// Generic addresses of shared memory begin here.

@@ -1,7 +1,7 @@
 //! Control flow, barriers, and what lanes of a warp do together.
 
 use super::super::operation::{Op, Predicate, Shuffle, Vote};
-use super::super::parse::Operand;
+use super::super::tree::Operand;
 use super::{Decoder, expected, refused};
 use crate::error::Result;
 
