@@ -8,7 +8,7 @@ use derefnet::autograd::{Cost, Tape};
 use derefnet::backend::Backend;
 use derefnet::backend::cpu::{Buffer, Cpu};
 use derefnet::model::{ModelConfig, Trained};
-use derefnet::train::{Adam, AdamConfig, LossConfig, LossVariant, Losses};
+use derefnet::train::{Adam, AdamConfig, LossConfig, LossVariant, Losses, Optimiser};
 
 use crate::Example;
 
@@ -32,7 +32,7 @@ pub struct StepTime {
 pub struct Training {
     example: Example,
     values: Vec<Buffer>,
-    adam: Adam,
+    adam: Optimiser<Cpu>,
 }
 
 impl Training {
@@ -44,8 +44,9 @@ impl Training {
         let example = Example::new(ModelConfig::released(), trajectories)?;
         let tensors = example.network.parameters.tensors.iter();
         let values: Vec<Buffer> = tensors.map(|t| t.values.as_slice().into()).collect();
+        let lengths = values.iter().map(|v| v.len());
         Ok(Self {
-            adam: Adam::new(AdamConfig::default(), values.iter().map(|v| v.len())),
+            adam: Optimiser::new(&Cpu::new(), &Adam::new(AdamConfig::default(), lengths)),
             example,
             values,
         })
@@ -61,7 +62,7 @@ impl Training {
         let (grads, costs) = self.gradients(cpu);
         let before_adam = Instant::now();
         let rates = vec![RATE; self.values.len()];
-        self.adam.step(&rates, &mut self.values, &grads);
+        self.adam.step(cpu, &rates, &mut self.values, &grads);
         let adam_seconds = before_adam.elapsed().as_secs_f64();
         for grad in grads.into_iter().flatten() {
             cpu.recycle(grad);

@@ -89,14 +89,14 @@ mod adam {
 
     properties! {
         fn random_problems(problem in cases::adam::problems()) {
-            sound(problem.check())?;
+            sound(problem.check(&cpus()[0]))?;
         }
     }
 
     #[test]
     fn named_problems() {
         for (name, problem) in cases::adam::named() {
-            if let Err(error) = problem.check() {
+            if let Err(error) = problem.check(&cpus()[0]) {
                 panic!("{name}: {error}");
             }
         }

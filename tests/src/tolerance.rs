@@ -185,3 +185,12 @@ pub const GATE: f64 = 5e-5;
 /// Relative, of the mean square of 2,420 noisy counts: its deviation is 2.9 %, and among a million
 /// cases the worst is five of them away.
 pub const NOISE_SCATTER: f64 = 0.2;
+
+/// Relative L2 of a gradient of a small network between the CUDA and the CPU backend. Both round each
+/// sum by [`DOT_PRODUCT`] or [`WINOGRAD`] in other orders, and single ReLUs whose sums lie within
+/// rounding of zero fall on the other side; as in the golden tensors.
+pub const DEVICE_GRADIENT: f64 = 2e-3;
+
+/// The same of the path of a parameter over two steps of Adam, whose first steps turn a gradient's
+/// sign into a whole step: values with gradients near zero move the other way.
+pub const DEVICE_STEP: f64 = 2e-2;

@@ -63,7 +63,7 @@ fn clippy(options: &Options) -> Outcome {
 }
 
 /// Runs `cargo args`, which needs a component of rustup.
-fn component(options: &Options, component: &str, tool: &str, args: &[&str]) -> Outcome {
+pub fn component(options: &Options, component: &str, tool: &str, args: &[&str]) -> Outcome {
     let present = || works(cargo(&[tool, "--version"]));
     if !present() && options.tools.install() {
         let added = run(command("rustup", &["component", "add", component]));

@@ -1,6 +1,6 @@
 //! Project chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`,
-//! `cargo xtask ablation`, `cargo xtask setup`, `cargo xtask firmware`, `cargo xtask nightly`,
-//! `cargo xtask mutate`.
+//! `cargo xtask ablation`, `cargo xtask setup`, `cargo xtask firmware`, `cargo xtask cuda`,
+//! `cargo xtask nightly`, `cargo xtask mutate`.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -17,6 +17,7 @@
 //! | [`compiler`] | who compiles for the boards: rustup's compiler or Debian's |
 //! | [`debian`] | packages of Debian |
 //! | [`firmware`] | bits, instructions, memory and accuracy on boards under QEMU |
+//! | [`cuda`] | PTX, machine code for GPUs, the suites on the emulated driver |
 //! | [`nightly`] | every property on many cases, then the planted errors |
 //! | [`mutate`] | errors planted one at a time, which tests must catch |
 //! | [`shell`] | programs run in the repository |
@@ -26,6 +27,7 @@ mod bench;
 mod check;
 mod compiler;
 mod coverage;
+mod cuda;
 mod debian;
 mod firmware;
 mod image;
@@ -57,6 +59,8 @@ Usage: cargo xtask COMMAND
                                     root on Debian it may add the suite of backports to the sources of
                                     apt-get
   firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
+  cuda [--skip NAME]... | --write   PTX of the kernels, ptxas, suites on the emulated driver;
+                                    --write makes the committed PTX anew
   golden                            writes the boards' golden frames
   nightly [--skip NAME]...          every property on 50,000 cases of a new seed (or as PROPTEST_CASES
                                     and PROPTEST_RNG_SEED say), then every planted error
@@ -87,13 +91,15 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         Some(("check", rest)) => run(check::STEPS.to_vec(), rest, Tools::Unused),
         Some(("test", rest)) => {
-            let steps = [check::STEPS, test::STEPS, firmware::STEPS];
+            let steps = [check::STEPS, test::STEPS, firmware::STEPS, cuda::STEPS];
             run(steps.concat(), rest, Tools::Wanted)
         }
         Some(("bench", rest)) => bench::run(rest),
         Some(("header", [])) => image::write_header(),
         Some(("setup", rest)) => run(setup::STEPS.to_vec(), rest, Tools::SetUp),
         Some(("firmware", rest)) => run(firmware::STEPS.to_vec(), rest, Tools::Installed),
+        Some(("cuda", [write])) if write == "--write" => cuda::write(),
+        Some(("cuda", rest)) => run([cuda::STEPS, cuda::SLOW].concat(), rest, Tools::Installed),
         Some(("golden", [])) => firmware::write_golden(),
         Some(("nightly", rest)) => run(nightly::STEPS.to_vec(), rest, Tools::Unused),
         Some(("mutate", rest)) => mutate::run(rest),

@@ -1,11 +1,12 @@
-//! What the boards and the coverage of core need on this machine: compilers, QEMU, readers of profiles.
+//! What boards, CUDA kernels and the coverage of core need on this machine: compilers, QEMU, readers of
+//! profiles.
 
 use std::process::Command;
 
 use crate::compiler::Compiler;
 use crate::shell::{command, works};
 use crate::step::{Options, Outcome, Step};
-use crate::{coverage, debian};
+use crate::{coverage, cuda, debian};
 
 /// Targets of the boards in `firmware-example/boards/`.
 const TARGETS: [&str; 3] = [
@@ -65,6 +66,12 @@ pub const STEPS: &[Step] = &[
             let programs = EMULATORS.map(|tool| tool.program);
             all(&programs, |program| require_emulator(program, options))
         },
+    },
+    Step {
+        name: "nvcc",
+        group: "setup",
+        about: "compiler of the CUDA kernels, by pip into target/",
+        run: cuda::set_up,
     },
     Step {
         name: "coverage",

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use derefnet_core::locate::{LocateConfig, MAX_SOURCES};
 use serde::Serialize;
 
-use super::model::{ModelArgs, Readout};
+use super::backend::{BackendKind, OnBackend};
+use super::model::{Loaded, ModelArgs, Readout};
 use super::progress::Progress;
 use super::{Common, interrupt, metric, output};
-use crate::backend::cpu::Cpu;
+use crate::backend::Backend;
 use crate::dataset::{Split, load_split};
 use crate::eval::bound::BoundOptions;
 use crate::eval::judge::{Verdict, judge, window_bounds};
@@ -31,6 +32,9 @@ pub struct EvalArgs {
     /// How targets are found.
     #[arg(long, value_enum, default_value = "grid")]
     pub readout: Readout,
+    /// Where a model in floats computes.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: BackendKind,
     /// Data set folder; without it, trajectories are generated from --seed.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["noise", "arrangement", "targets"])]
     pub data: Option<PathBuf>,
@@ -85,12 +89,18 @@ struct Answer {
 pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
     verdict::check(args)?;
     let loaded = args.model.load_for(args.readout)?;
-    let backend = Cpu::new();
-    let network = loaded.as_ref().map(|loaded| loaded.network(&backend));
-    let network = network.transpose()?;
+    if args.backend != BackendKind::Cpu && !matches!(loaded, Some(Loaded::Float(..))) {
+        return Err(Error::usage(
+            "--backend: only a model in floats computes elsewhere than on the CPU",
+        ));
+    }
     let trajectories = trajectories(args, common.seed())?;
-    let found = find(args, network.as_deref(), &trajectories)?;
-    let name = network.is_some().then(|| args.model.name());
+    let found = args.backend.run(Evaluation {
+        args,
+        loaded: loaded.as_ref(),
+        trajectories: &trajectories,
+    })?;
+    let name = loaded.is_some().then(|| args.model.name());
     let title = name.as_deref().unwrap_or("no model");
     if let Some(path) = &args.plot {
         draw_curves(path, &found.results, &found.report, title)?;
@@ -110,6 +120,26 @@ pub fn run(args: &EvalArgs, common: &Common) -> Result<()> {
         report: found.report,
     };
     output::emit(common, &answer, &text)
+}
+
+/// Finds the targets of all trajectories.
+struct Evaluation<'a> {
+    args: &'a EvalArgs,
+    loaded: Option<&'a Loaded>,
+    trajectories: &'a [Trajectory],
+}
+
+impl OnBackend for Evaluation<'_> {
+    type Output = Found;
+
+    fn run<B: Backend>(self, backend: B) -> Result<Found> {
+        let network = self.loaded.map(|loaded| loaded.network(&backend));
+        find(
+            self.args,
+            network.transpose()?.as_deref(),
+            self.trajectories,
+        )
+    }
 }
 
 fn describe(args: &EvalArgs, common: &Common, title: &str, found: &Found) -> String {

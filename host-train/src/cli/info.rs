@@ -9,6 +9,7 @@ use super::{Common, output};
 use crate::model::{DeRefNet, HeadConfig, ModelConfig, Preset, Provenance};
 use crate::{Error, Result};
 
+mod build;
 mod quantised;
 
 /// Options of `info`.
@@ -17,6 +18,9 @@ pub struct InfoArgs {
     /// Model file, safetensors or quantised (.dref); without it, the model that ships with the program.
     #[arg(value_name = "F")]
     pub file: Option<PathBuf>,
+    /// Show what this program was built with instead: version, vector instructions, backends.
+    #[arg(long, conflicts_with = "file")]
+    pub build: bool,
 }
 
 #[derive(Serialize)]
@@ -41,6 +45,9 @@ struct Answer {
 /// # Errors
 /// If the file is damaged or no model.
 pub fn run(args: &InfoArgs, common: &Common) -> Result<()> {
+    if args.build {
+        return build::show(common);
+    }
     if let Some(path) = args.file.as_deref().filter(|path| is_quantised(path)) {
         return quantised::show(&DrefFile::read(path)?, common);
     }

@@ -17,6 +17,7 @@ use clap::Parser;
 
 use crate::{Error, Result};
 
+pub mod backend;
 pub mod find;
 pub mod input;
 pub mod interrupt;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use derefnet_core::weights::Model;
 
-use crate::backend::cpu::Cpu;
+use crate::backend::Backend;
 use crate::eval::network::{Inference, Network};
 use crate::eval::offgrid::Method;
 use crate::model::{DeRefNet, Provenance};
@@ -191,7 +191,7 @@ impl Loaded {
     ///
     /// # Errors
     /// None for what [`ModelArgs`] loaded.
-    pub fn network<'a>(&'a self, backend: &'a Cpu) -> Result<Box<dyn Network + 'a>> {
+    pub fn network<'a, B: Backend>(&'a self, backend: &'a B) -> Result<Box<dyn Network + 'a>> {
         Ok(match self {
             Self::Float(network, _) => Box::new(Inference::new(network, backend)),
             Self::Quantised(file) => Box::new(Quantised::new(file.model()?)),

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::backend::{BackendKind, OnBackend};
 use super::{Common, output};
+use crate::backend::Backend;
 use crate::eval::parity::{ParityReport, parity};
 use crate::{Error, Result};
 
@@ -16,6 +18,17 @@ pub struct ParityArgs {
     /// Rounding errors of the reference, JSON; a tensor may then deviate ten times as much.
     #[arg(long, value_name = "F.json")]
     pub tolerances: Option<PathBuf>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: BackendKind,
+}
+
+impl OnBackend for &ParityArgs {
+    type Output = ParityReport;
+
+    fn run<B: Backend>(self, backend: B) -> Result<ParityReport> {
+        parity(&backend, &self.golden, self.tolerances.as_deref())
+    }
 }
 
 /// Lines of the table.
@@ -26,7 +39,7 @@ const SHOWN: usize = 12;
 /// # Errors
 /// [`Error::CheckFailed`] if a tensor is out of tolerance, others for an unusable file.
 pub fn run(args: &ParityArgs, common: &Common) -> Result<()> {
-    let report = parity(&args.golden, args.tolerances.as_deref())?;
+    let report = args.backend.run(args)?;
     output::emit(common, &report, &table(&report))?;
     if report.pass {
         return Ok(());

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::backend::{BackendKind, OnBackend};
 use super::progress::Progress;
 use super::{Common, interrupt, output};
+use crate::backend::Backend;
 use crate::model::Preset;
 use crate::plot;
 use crate::train::{Best, Event, Run, Source, Stop, TrainConfig};
@@ -45,13 +47,6 @@ pub struct TrainArgs {
     pub resume: bool,
 }
 
-/// Where to compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum BackendKind {
-    /// This machine's processor.
-    Cpu,
-}
-
 /// Trajectories of an epoch: the published training split.
 const EPOCH: f64 = 3_500.0;
 
@@ -82,11 +77,37 @@ pub fn run(args: &TrainArgs, common: &Common) -> Result<()> {
             "--seed: a resumed run keeps the seed it began with",
         ));
     }
-    let mut run = if args.resume {
-        resume(args)?
-    } else {
-        create(args, common)?
-    };
+    let training = Training { args, common, time };
+    args.backend.run(training)
+}
+
+/// The run that the arguments ask for.
+struct Training<'a> {
+    args: &'a TrainArgs,
+    common: &'a Common,
+    time: Option<Duration>,
+}
+
+impl OnBackend for Training<'_> {
+    type Output = ();
+
+    fn run<B: Backend>(self, backend: B) -> Result<()> {
+        let Self { args, common, time } = self;
+        let run = if args.resume {
+            Run::resume_on(backend, &args.out, |config| source(args, config))?
+        } else {
+            create(backend, args, common)?
+        };
+        train(run, args, common, time)
+    }
+}
+
+fn train<B: Backend>(
+    mut run: Run<B>,
+    args: &TrainArgs,
+    common: &Common,
+    time: Option<Duration>,
+) -> Result<()> {
     let steps = run.config().steps;
     let progress = Progress::resumed("training", "steps", steps, run.step());
     let mut validated = String::new();
@@ -120,7 +141,7 @@ pub fn run(args: &TrainArgs, common: &Common) -> Result<()> {
     output::emit(common, &answer, &describe(&answer))
 }
 
-fn create(args: &TrainArgs, common: &Common) -> Result<Run> {
+fn create<B: Backend>(backend: B, args: &TrainArgs, common: &Common) -> Result<Run<B>> {
     let mut config = match &args.config {
         Some(path) => TrainConfig::read(args.preset, path)?,
         None => TrainConfig::preset(args.preset),
@@ -135,11 +156,7 @@ fn create(args: &TrainArgs, common: &Common) -> Result<Run> {
         config.steps = ((epochs * EPOCH / config.batch as f64).ceil() as u64).max(1);
     }
     let source = source(args, &config)?;
-    Run::create(&args.out, config, source, args.start.as_deref())
-}
-
-fn resume(args: &TrainArgs) -> Result<Run> {
-    Run::resume(&args.out, |config| source(args, config))
+    Run::create_on(backend, &args.out, config, source, args.start.as_deref())
 }
 
 fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {
@@ -149,7 +166,7 @@ fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {
     }
 }
 
-fn draw(run: &Run, args: &TrainArgs) -> Result<()> {
+fn draw<B: Backend>(run: &Run<B>, args: &TrainArgs) -> Result<()> {
     let losses: Vec<(u64, f64)> = run
         .journal()
         .rows()

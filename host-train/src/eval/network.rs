@@ -152,6 +152,11 @@ pub trait Network: Sync {
     /// If the network has no head.
     fn answers(&self, frames: &Frames) -> Result<Vec<f32>>;
 
+    /// Sequences that should be asked about at once, each from a thread of its own.
+    fn in_flight(&self) -> usize {
+        1
+    }
+
     /// Counts that are 1 in the intensities of the offset head; `None` if the network has none.
     fn head_unit(&self) -> Option<f32>;
 
@@ -190,6 +195,10 @@ impl<B: Backend> Network for Inference<'_, B> {
 
     fn answers(&self, frames: &Frames) -> Result<Vec<f32>> {
         Inference::answers(self, frames).ok_or_else(no_head)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.backend.in_flight()
     }
 
     fn head_unit(&self) -> Option<f32> {
@@ -274,16 +283,35 @@ pub fn grid_results(
     mut tick: impl FnMut() -> Result<()>,
 ) -> Result<Vec<FrameResult>> {
     let mut results = Vec::new();
-    for trajectory in trajectories {
-        network.check_length(trajectory.truth.len())?;
-        let maps = network.maps(&batch([trajectory]))?;
-        for (map, truth) in maps.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
-            results.push(FrameResult {
-                detections: read_grid(map)?,
-                truth: truth.clone(),
-            });
+    for together in trajectories.chunks(network.in_flight()) {
+        for (trajectory, maps) in together.iter().zip(maps_at_once(network, together)) {
+            for (map, truth) in maps?.chunks_exact(MAP_LEN).zip(centres(trajectory)) {
+                results.push(FrameResult {
+                    detections: read_grid(map)?,
+                    truth: truth.clone(),
+                });
+            }
+            tick()?;
         }
-        tick()?;
     }
     Ok(results)
+}
+
+/// Maps of all windows of each trajectory; several are asked for from threads of their own.
+fn maps_at_once(network: &dyn Network, trajectories: &[Trajectory]) -> Vec<Result<Vec<f32>>> {
+    let maps = |trajectory: &Trajectory| {
+        network.check_length(trajectory.truth.len())?;
+        network.maps(&batch([trajectory]))
+    };
+    if let [one] = trajectories {
+        return vec![maps(one)];
+    }
+    std::thread::scope(|scope| {
+        let threads = trajectories.iter().map(|t| scope.spawn(move || maps(t)));
+        let threads: Vec<_> = threads.collect();
+        let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended
+            .map(|maps| maps.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
 }

@@ -357,3 +357,17 @@ impl DeRefNet {
         }
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+
+    /// Without the branch that only the loss needs, a GPU runs a stage as one kernel.
+    #[test]
+    fn stages_are_known_to_the_gpu() {
+        for channels in [16, 32] {
+            assert!(stage(channels, 3, false).is_stage());
+            assert!(!stage(channels, 3, true).is_stage());
+        }
+    }
+}

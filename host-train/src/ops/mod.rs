@@ -84,6 +84,30 @@ operators!(
     WeightedSum,
 );
 
+/// Name, sizes and work of an operator on another device: those that it has on the CPU.
+#[cfg(feature = "cuda")]
+macro_rules! as_on_the_cpu {
+    () => {
+        fn name(&self) -> &'static str {
+            Operator::<crate::backend::cpu::Cpu>::name(self)
+        }
+
+        fn output_len(&self) -> usize {
+            Operator::<crate::backend::cpu::Cpu>::output_len(self)
+        }
+
+        fn multiply_adds(&self) -> u64 {
+            Operator::<crate::backend::cpu::Cpu>::multiply_adds(self)
+        }
+
+        fn kept_len(&self) -> usize {
+            Operator::<crate::backend::cpu::Cpu>::kept_len(self)
+        }
+    };
+}
+#[cfg(feature = "cuda")]
+pub(in crate::ops) use as_on_the_cpu;
+
 /// What an operator may read when it computes gradients.
 pub struct Saved<'a, B: Backend> {
     /// Inputs of the forward pass.

@@ -2,13 +2,9 @@
 //!
 //! Deviation: parameters and moments of negligible size become zero.
 
-use std::ops::DerefMut;
-
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::cpu::Buffer;
-use crate::backend::cpu::arch::Isa;
+use crate::backend::Backend;
 
 /// Constants of Adam, in the units of the loss that it descends; the learning rate comes with every
 /// step.
@@ -36,7 +32,7 @@ impl Default for AdamConfig {
     }
 }
 
-/// Moments of every parameter, and the steps taken.
+/// Moments of every parameter, and the steps taken, as checkpoints hold them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
     /// Constants.
@@ -54,21 +50,12 @@ pub struct Adam {
 /// which arithmetic is a hundred times slower. Beside weights of 1e-3 and more a term of 1e-12 is
 /// lost in rounding, and a live weight that crosses zero leaves it again with its next step, which
 /// is a thousand times as long at the lowest rates in use (1e-5 / 1089).
-pub(super) const NEGLIGIBLE: f32 = 1e-12;
+pub(crate) const NEGLIGIBLE: f32 = 1e-12;
 
 /// Magnitude below which a first moment becomes zero, and its square, below which a second moment
 /// does, for the same reason. Both stand beside `epsilon`, at its usual 1e-8 / 100² still a million
 /// times as large: what is lost is a millionth of a step.
-const NEGLIGIBLE_MOMENT: f32 = 1e-18;
-
-/// `value`, or zero where its magnitude is below `least`.
-#[inline(always)]
-pub(super) fn flush(value: f32, least: f32) -> f32 {
-    if value.abs() < least { 0.0 } else { value }
-}
-
-/// Values updated by one task.
-pub(super) const SLICE: usize = 1 << 14;
+pub(crate) const NEGLIGIBLE_MOMENT: f32 = 1e-18;
 
 impl Adam {
     /// Zero moments for parameters of the given lengths.
@@ -82,65 +69,115 @@ impl Adam {
             second: zeros(&mut lengths.clone()),
         }
     }
+}
+
+/// One step, with what all tensors share.
+#[derive(Clone, Debug)]
+pub struct AdamStep {
+    /// Constants.
+    pub config: AdamConfig,
+    /// Steps taken, this one counted.
+    pub steps: u64,
+}
+
+/// One tensor's part in a step.
+pub struct AdamTensor<'a, B: Backend> {
+    /// Learning rate.
+    pub rate: f32,
+    /// The parameter.
+    pub value: &'a mut B::Buffer,
+    /// Its gradient.
+    pub gradient: &'a B::Buffer,
+    /// First moment.
+    pub first: &'a mut B::Buffer,
+    /// Second moment.
+    pub second: &'a mut B::Buffer,
+}
+
+impl AdamStep {
+    fn correction(&self, beta: f32) -> f64 {
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        1.0 - f64::from(beta).powi(steps)
+    }
+
+    /// Root of the second moment's bias correction.
+    pub fn root(&self) -> f32 {
+        self.correction(self.config.beta2).sqrt() as f32
+    }
+
+    /// Rate over the first moment's bias correction.
+    pub fn length(&self, rate: f32) -> f32 {
+        (f64::from(rate) / self.correction(self.config.beta1)) as f32
+    }
+}
+
+/// Adam at work: its moments lie where the parameters do.
+pub struct Optimiser<B: Backend> {
+    config: AdamConfig,
+    steps: u64,
+    first: Vec<B::Buffer>,
+    second: Vec<B::Buffer>,
+}
+
+impl<B: Backend> Optimiser<B> {
+    /// Goes on from `adam`.
+    pub fn new(backend: &B, adam: &Adam) -> Self {
+        let upload = |moments: &[Vec<f32>]| moments.iter().map(|m| backend.upload(m)).collect();
+        Self {
+            config: adam.config.clone(),
+            steps: adam.steps,
+            first: upload(&adam.first),
+            second: upload(&adam.second),
+        }
+    }
 
     /// One step: moves `values[i]` along `grads[i]` at `rates[i]`; a missing gradient leaves its
     /// parameter as is.
     ///
     /// # Panics
     /// If lengths differ from those given at creation.
-    pub fn step<B: DerefMut<Target = [f32]>>(
+    pub fn step(
         &mut self,
+        backend: &B,
         rates: &[f32],
-        values: &mut [B],
-        grads: &[Option<B>],
+        values: &mut [B::Buffer],
+        grads: &[Option<B::Buffer>],
     ) {
         assert!(values.len() == self.first.len() && grads.len() == self.first.len());
         assert!(rates.len() == values.len());
         self.steps += 1;
-        let AdamConfig {
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-        } = self.config;
-        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let correction = |beta: f32| 1.0 - f64::from(beta).powi(steps);
-        let root = correction(beta2).sqrt() as f32;
-        let isa = Isa::best();
         let moments = self.first.iter_mut().zip(&mut self.second);
-        for (((value, grad), (m, v)), &rate) in values.iter_mut().zip(grads).zip(moments).zip(rates)
-        {
-            let Some(grad) = grad else { continue };
-            let step = (f64::from(rate) / correction(beta1)) as f32;
-            assert!(grad.len() == value.len() && m.len() == value.len());
-            let slices = value.par_chunks_mut(SLICE).zip(grad.par_chunks(SLICE));
-            let moments = m.par_chunks_mut(SLICE).zip(v.par_chunks_mut(SLICE));
-            slices.zip(moments).for_each(|((w, g), (m, v))| {
-                isa.run(|| {
-                    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                        let g = g + weight_decay * *w;
-                        *m = flush(beta1 * *m + (1.0 - beta1) * g, NEGLIGIBLE_MOMENT);
-                        let square = beta2 * *v + (1.0 - beta2) * g * g;
-                        *v = flush(square, NEGLIGIBLE_MOMENT * NEGLIGIBLE_MOMENT);
-                        *w = flush(*w - step * *m / (v.sqrt() / root + epsilon), NEGLIGIBLE);
-                    }
-                });
-            });
-        }
+        let tensors = values.iter_mut().zip(grads).zip(moments).zip(rates);
+        let tensors = tensors.filter_map(|(((value, gradient), (first, second)), &rate)| {
+            let gradient = gradient.as_ref()?;
+            let len = backend.len(value);
+            assert!(backend.len(gradient) == len && backend.len(first) == len);
+            Some(AdamTensor {
+                rate,
+                value,
+                gradient,
+                first,
+                second,
+            })
+        });
+        let mut tensors: Vec<AdamTensor<'_, B>> = tensors.collect();
+        let step = AdamStep {
+            config: self.config.clone(),
+            steps: self.steps,
+        };
+        backend.adam(&step, &mut tensors);
+    }
+
+    /// Copies the moments to `adam`.
+    pub fn store(&self, backend: &B, adam: &mut Adam) {
+        adam.steps = self.steps;
+        adam.first = to_host(backend, &self.first);
+        adam.second = to_host(backend, &self.second);
     }
 }
 
-/// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
-pub(super) fn clip(grads: &mut [Option<Buffer>], limit: f32) {
-    if limit == 0.0 {
-        return;
-    }
-    let square = |g: &Buffer| g.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
-    let norm = grads.iter().flatten().map(square).sum::<f64>().sqrt();
-    if norm > f64::from(limit) {
-        let factor = (f64::from(limit) / norm) as f32;
-        for value in grads.iter_mut().flatten().flat_map(|g| g.iter_mut()) {
-            *value *= factor;
-        }
-    }
+/// The values of all buffers.
+pub(crate) fn to_host<B: Backend>(backend: &B, buffers: &[B::Buffer]) -> Vec<Vec<f32>> {
+    let buffers: Vec<&B::Buffer> = buffers.iter().collect();
+    backend.finish_download(backend.start_download(&buffers))
 }

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 
 use derefnet_core::locate::LocateConfig;
 
+use super::adam::to_host;
 use super::checkpoint::Best;
 use super::config::Objective;
 use super::journal::ValidationRow;
 use super::run::{BEST, CHECKPOINT, LAST, Run};
 use crate::Result;
+use crate::backend::Backend;
 use crate::eval::metric::{Report, evaluate};
 use crate::eval::network::{Inference, batch, grid_results};
 use crate::eval::offgrid::{Localiser, Method, frame_results};
 use crate::model::{DeRefNet, Provenance};
 
-impl Run {
+impl<B: Backend> Run<B> {
     /// Saves the present model, from which another run may start.
     pub(super) fn save_last(&self) -> Result<()> {
         let path = self.folder.join(LAST);
@@ -93,18 +95,16 @@ impl Run {
         Cow::Owned(model)
     }
 
-    /// Copies the trained values into the network.
+    /// Copies what was trained to the host's state.
     pub(super) fn refresh(&mut self) {
-        for (tensor, values) in self
-            .state
-            .network
-            .parameters
-            .tensors
-            .iter_mut()
-            .zip(&self.values)
-        {
-            tensor.values.copy_from_slice(values);
+        let values = to_host(&self.backend, &self.values);
+        let tensors = self.state.network.parameters.tensors.iter_mut();
+        for (tensor, values) in tensors.zip(values) {
+            tensor.values = values;
         }
+        self.optimiser.store(&self.backend, &mut self.state.adam);
+        let average = self.average.as_ref();
+        self.state.average = average.map(|average| to_host(&self.backend, average));
     }
 
     pub(super) fn save(&mut self) -> Result<()> {

@@ -14,7 +14,7 @@ mod source;
 mod start;
 mod step;
 
-pub use adam::{Adam, AdamConfig};
+pub use adam::{Adam, AdamConfig, Optimiser};
 pub use checkpoint::{Best, Checkpoint};
 pub use config::{Also, Objective, Schedule, TrainConfig};
 pub use loss::{LossConfig, LossVariant, Losses};

@@ -12,8 +12,9 @@ use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, LogRow};
 use super::pool::Pool;
 use super::source::Source;
-use super::{Adam, TrainConfig, start};
-use crate::backend::cpu::{Buffer, Cpu};
+use super::{Adam, Optimiser, TrainConfig, start};
+use crate::backend::Backend;
+use crate::backend::cpu::Cpu;
 use crate::eval::metric::Report;
 use crate::scene::Trajectory;
 use crate::{Error, Result, atomic};
@@ -38,13 +39,16 @@ pub struct StepLosses {
     pub regression: f32,
 }
 
-/// A run in progress.
-pub struct Run {
+/// A run in progress; its parameters, moments and averages lie on the device.
+pub struct Run<B: Backend = Cpu> {
     pub(super) folder: PathBuf,
+    /// As of the last [`Run::refresh`].
     pub(super) state: Checkpoint,
     pub(super) source: Source,
-    pub(super) backend: Cpu,
-    pub(super) values: Vec<Buffer>,
+    pub(super) backend: B,
+    pub(super) values: Vec<B::Buffer>,
+    pub(super) optimiser: Optimiser<B>,
+    pub(super) average: Option<Vec<B::Buffer>>,
     pub(super) rates: Vec<f32>,
     pub(super) journal: Journal,
     pub(super) validation: Vec<Trajectory>,
@@ -71,13 +75,40 @@ pub enum Event<'a> {
 }
 
 impl Run {
+    /// [`Run::create_on`] the CPU.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create(
+        folder: &Path,
+        config: TrainConfig,
+        source: Source,
+        start: Option<&Path>,
+    ) -> Result<Self> {
+        Self::create_on(Cpu::new(), folder, config, source, start)
+    }
+
+    /// [`Run::resume_on`] the CPU.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume(
+        folder: &Path,
+        source: impl FnOnce(&TrainConfig) -> Result<Source>,
+    ) -> Result<Self> {
+        Self::resume_on(Cpu::new(), folder, source)
+    }
+}
+
+impl<B: Backend> Run<B> {
     /// Starts a run in `folder`, which must not hold one already, from drawn weights or from those
     /// of the model file `start`; then its `Q_init` stays, because the weights know no other.
     ///
     /// # Errors
     /// If the folder holds a checkpoint, cannot be written, the source has no usable frames, or
     /// `start` has other sizes than the configuration.
-    pub fn create(
+    pub fn create_on(
+        backend: B,
         folder: &Path,
         config: TrainConfig,
         source: Source,
@@ -116,14 +147,15 @@ impl Run {
             average,
         };
         state.save(&checkpoint)?;
-        Self::assemble(folder, state, source)
+        Self::assemble(backend, folder, state, source)
     }
 
     /// Continues the run in `folder` where its checkpoint stands.
     ///
     /// # Errors
     /// If there is no checkpoint, it is damaged, or `source` is of another kind than before.
-    pub fn resume(
+    pub fn resume_on(
+        backend: B,
         folder: &Path,
         source: impl FnOnce(&TrainConfig) -> Result<Source>,
     ) -> Result<Self> {
@@ -138,18 +170,21 @@ impl Run {
             );
             return Err(Error::format(checkpoint, message));
         }
-        Self::assemble(folder, state, source)
+        Self::assemble(backend, folder, state, source)
     }
 
-    fn assemble(folder: &Path, state: Checkpoint, source: Source) -> Result<Self> {
+    fn assemble(backend: B, folder: &Path, state: Checkpoint, source: Source) -> Result<Self> {
         let journal = Journal::open(folder, state.step)?;
         let values = state
             .network
             .parameters
             .tensors
             .iter()
-            .map(|t| Buffer::from(t.values.as_slice()))
+            .map(|t| backend.upload(&t.values))
             .collect();
+        let optimiser = Optimiser::new(&backend, &state.adam);
+        let averages = state.average.as_ref();
+        let average = averages.map(|all| all.iter().map(|a| backend.upload(a)).collect());
         let rates = state
             .network
             .parameters
@@ -160,10 +195,12 @@ impl Run {
         let validation = source.validation(&state.config);
         Ok(Self {
             folder: folder.to_owned(),
-            backend: Cpu::new(),
+            backend,
             state,
             source,
             values,
+            optimiser,
+            average,
             rates,
             journal,
             validation,

@@ -1,13 +1,11 @@
 //! One optimisation step of either objective.
 
-use super::adam::clip;
 use super::config::Objective;
 use super::pool::Windows;
 use super::run::{Run, StepLosses};
 use super::{Losses, average};
 use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
-use crate::backend::cpu::{Buffer, Cpu};
 use crate::eval::network::{batch, centres};
 use crate::model::{Frames, Trained};
 use crate::ops::OffsetLikelihood;
@@ -15,9 +13,17 @@ use crate::scene::{Trajectory, ranked_label_map};
 use crate::{Error, Result};
 
 /// A loss, its terms, and one gradient per parameter.
-type Gradients = (StepLosses, Vec<Option<Buffer>>);
+type Gradients<B> = (StepLosses, Vec<Option<<B as Backend>::Buffer>>);
 
-impl Run {
+/// Terms of the loss on a tape.
+struct Terms {
+    total: Var,
+    constraint: Vec<Var>,
+    align: Option<Var>,
+    regression: Var,
+}
+
+impl<B: Backend> Run<B> {
     /// One optimisation step.
     pub(super) fn advance(&mut self) -> Result<StepLosses> {
         let step = self.state.step;
@@ -40,23 +46,28 @@ impl Run {
                 report.total
             )));
         }
-        clip(&mut grads, self.state.config.clip_norm);
+        let limit = self.state.config.clip_norm;
+        if limit > 0.0 {
+            let mut grads: Vec<&mut B::Buffer> = grads.iter_mut().flatten().collect();
+            self.backend.clip(&mut grads, limit);
+        }
         let rate = self.rate(self.state.step);
         let rates: Vec<f32> = self.rates.iter().map(|r| r * rate).collect();
-        self.state.adam.step(&rates, &mut self.values, &grads);
+        self.optimiser
+            .step(&self.backend, &rates, &mut self.values, &grads);
         for grad in grads.into_iter().flatten() {
             self.backend.recycle(grad);
         }
-        if let Some(average) = &mut self.state.average {
+        if let Some(average) = &mut self.average {
             let kept = average::kept(self.state.config.ema, self.state.step);
-            average::follow(average, &self.values, kept);
+            self.backend.follow(average, &self.values, kept);
         }
         self.state.step += 1;
         Ok(report)
     }
 
     /// Of the loss of the maps against the label maps.
-    fn map_gradients(&self, frames: &Frames, trajectories: &[Trajectory]) -> Gradients {
+    fn map_gradients(&self, frames: &Frames, trajectories: &[Trajectory]) -> Gradients<B> {
         let (config, network) = (&self.state.config, &self.state.network);
         let scale = 1.0 / config.model.intensity_scale;
         let truth = trajectories.iter().flat_map(centres);
@@ -69,18 +80,17 @@ impl Run {
         let graph = network.forward(&mut tape, &leaves, frames, symmetric);
         let labels = tape.constant(&labels);
         let losses = Losses::record(&mut tape, &graph, labels, trajectories.len(), &config.loss);
-        let scalar = |var| tape.value(var)[0];
-        let report = StepLosses {
-            total: scalar(losses.total),
-            constraint: losses.constraint.iter().map(|&v| scalar(v)).sum(),
-            align: losses.align.map_or(0.0, scalar),
-            regression: scalar(losses.regression),
+        let terms = Terms {
+            total: losses.total,
+            constraint: losses.constraint,
+            align: losses.align,
+            regression: losses.regression,
         };
-        (report, gradients(tape, losses.total, &leaves))
+        gradients(&self.backend, tape, &terms, &leaves)
     }
 
     /// Of the likelihood of the targets under the offset head; the network up to the map stays.
-    fn head_gradients(&self, windows: Windows) -> Gradients {
+    fn head_gradients(&self, windows: Windows) -> Gradients<B> {
         let network = &self.state.network;
         let Windows { frames, targets } = windows;
         let mut tape = Tape::new(&self.backend);
@@ -91,18 +101,40 @@ impl Run {
             return (StepLosses::default(), Vec::new());
         };
         let loss = tape.apply(OffsetLikelihood { targets }, &[answer]);
-        let total = tape.value(loss)[0];
-        let report = StepLosses {
-            total,
-            regression: total,
-            ..StepLosses::default()
+        let terms = Terms {
+            total: loss,
+            constraint: Vec::new(),
+            align: None,
+            regression: loss,
         };
-        (report, gradients(tape, loss, &leaves))
+        gradients(&self.backend, tape, &terms, &leaves)
     }
 }
 
-/// Gradients of `loss` by the leaves.
-fn gradients(mut tape: Tape<'_, Cpu>, loss: Var, leaves: &[Var]) -> Vec<Option<Buffer>> {
-    let mut gradients = tape.backward(loss, &[]);
-    leaves.iter().map(|&leaf| gradients.take(leaf)).collect()
+/// Values of the terms, and gradients of the total by the leaves. The values are on their way to
+/// the host while the backward pass begins.
+fn gradients<B: Backend>(
+    backend: &B,
+    mut tape: Tape<'_, B>,
+    terms: &Terms,
+    leaves: &[Var],
+) -> Gradients<B> {
+    let mut vars = vec![terms.total, terms.regression];
+    vars.extend(terms.align);
+    vars.extend(&terms.constraint);
+    let buffers: Vec<&B::Buffer> = vars.iter().map(|&var| tape.value(var)).collect();
+    let pending = backend.start_download(&buffers);
+    let mut gradients = tape.backward(terms.total, &[]);
+    let gradients = leaves.iter().map(|&leaf| gradients.take(leaf)).collect();
+    let values = backend.finish_download(pending).concat();
+    let (total, regression) = (values[0], values[1]);
+    let align = terms.align.map_or(0.0, |_| values[2]);
+    let constraint = &values[2 + usize::from(terms.align.is_some())..];
+    let report = StepLosses {
+        total,
+        constraint: constraint.iter().sum(),
+        align,
+        regression,
+    };
+    (report, gradients)
 }

@@ -1,6 +1,7 @@
 //! Problems for Adam.
 
-use derefnet::train::{Adam, AdamConfig};
+use derefnet::backend::Backend;
+use derefnet::train::{Adam, AdamConfig, Optimiser};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -79,22 +80,28 @@ impl Problem {
         (!missing).then(|| draw.normal(self.lengths[tensor], f64::from(self.size)))
     }
 
-    /// Compares values and moments after every step.
+    /// Compares values and moments on `backend` after every step.
     ///
     /// # Errors
     /// Says which value is wrong.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check<B: Backend>(&self, backend: &B) -> Result<(), String> {
         let start = |(k, &len): (usize, &usize)| Draw::new(self.seed, k as u64).normal(len, 1.0);
         let mut values: Vec<Vec<f32>> = self.lengths.iter().enumerate().map(start).collect();
         let mut twins: Vec<Tensor> = values.iter().map(|v| Tensor::new(wide(v))).collect();
         let mut adam = Adam::new(self.config.clone(), self.lengths.iter().copied());
+        let mut optimiser = Optimiser::new(backend, &adam);
+        let mut buffers: Vec<B::Buffer> = values.iter().map(|v| backend.upload(v)).collect();
         let rates: Vec<f32> = (0..values.len())
             .map(|k| self.rate / (k + 1) as f32)
             .collect();
         for step in 0..self.steps {
             let grads: Vec<_> = (0..values.len()).map(|k| self.gradient(step, k)).collect();
             let before = values.clone();
-            adam.step(&rates, &mut values, &grads);
+            let uploaded = grads.iter().map(|g| g.as_ref().map(|g| backend.upload(g)));
+            let uploaded: Vec<Option<B::Buffer>> = uploaded.collect();
+            optimiser.step(backend, &rates, &mut buffers, &uploaded);
+            values = buffers.iter().map(|b| backend.download(b)).collect();
+            optimiser.store(backend, &mut adam);
             for (k, (twin, grad)) in twins.iter_mut().zip(&grads).enumerate() {
                 match grad {
                     Some(g) => twin.step(&self.config, rates[k], step as i32 + 1, &wide(g)),

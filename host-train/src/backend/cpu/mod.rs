@@ -6,6 +6,7 @@
 pub mod arch;
 mod awake;
 mod buffer;
+mod optimiser;
 pub(crate) mod packed;
 
 use std::cell::RefCell;
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::Backend;
+use super::{AdamStep, AdamTensor, Backend};
 use crate::ops::{Op, Operator};
 use arch::Isa;
 pub use buffer::Buffer;
@@ -75,6 +76,7 @@ impl Cpu {
 
 impl Backend for Cpu {
     type Buffer = Buffer;
+    type Pending = Vec<Vec<f32>>;
 
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>> {
         op.boxed()
@@ -82,6 +84,10 @@ impl Backend for Cpu {
 
     fn pass<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         awake::awake(work)
+    }
+
+    fn in_flight(&self) -> usize {
+        1
     }
 
     fn alloc(&self, len: usize) -> Buffer {
@@ -104,8 +110,12 @@ impl Backend for Cpu {
         buffer
     }
 
-    fn download(&self, buffer: &Buffer) -> Vec<f32> {
-        buffer.to_vec()
+    fn start_download(&self, buffers: &[&Buffer]) -> Vec<Vec<f32>> {
+        buffers.iter().map(|buffer| buffer.to_vec()).collect()
+    }
+
+    fn finish_download(&self, pending: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+        pending
     }
 
     fn accumulate(&self, target: &mut Buffer, addend: &Buffer) {
@@ -123,6 +133,20 @@ impl Backend for Cpu {
 
     fn len(&self, buffer: &Buffer) -> usize {
         buffer.len()
+    }
+
+    fn adam(&self, step: &AdamStep, tensors: &mut [AdamTensor<'_, Self>]) {
+        tensors
+            .iter_mut()
+            .for_each(|tensor| optimiser::adam(self.isa, step, tensor));
+    }
+
+    fn clip(&self, gradients: &mut [&mut Buffer], limit: f32) {
+        optimiser::clip(gradients, limit);
+    }
+
+    fn follow(&self, averages: &mut [Buffer], values: &[Buffer], kept: f32) {
+        optimiser::follow(self.isa, averages, values, kept);
     }
 }
 

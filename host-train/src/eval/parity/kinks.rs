@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::golden::Golden;
 use super::results::Results;
 use super::{Comparison, relative_l2};
+use crate::backend::Backend;
 use crate::model::{DeRefNet, Frames};
 use crate::rng::Rng;
 
@@ -40,7 +41,8 @@ pub(super) struct Kinks {
 
 impl Kinks {
     /// Compares runs with moved weights with `base`.
-    pub(super) fn measure(
+    pub(super) fn measure<B: Backend>(
+        backend: &B,
         golden: &Golden,
         base: &Results,
         network: &DeRefNet,
@@ -49,7 +51,7 @@ impl Kinks {
     ) -> Self {
         let mut kinks = Self::default();
         for run in 0..RUNS {
-            let moved = Results::record(golden, &moved(network, run), frames, labels);
+            let moved = Results::record(backend, golden, &moved(network, run), frames, labels);
             let gradients = base
                 .tensors
                 .iter()

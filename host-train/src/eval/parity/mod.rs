@@ -20,6 +20,7 @@ use trial::Trial;
 use kinks::Kinks;
 use results::Results;
 
+use crate::backend::Backend;
 use crate::model::{DeRefNet, Frames, Operators, Parameter};
 use crate::{Error, Result};
 
@@ -76,14 +77,18 @@ pub struct ParityReport {
     pub not_compared: Vec<String>,
 }
 
-/// Compares this project's network with the golden file at `path`.
+/// Compares this project's network on `backend` with the golden file at `path`.
 ///
 /// `tolerances`, a JSON object with `f32_f64_rel_l2` per tensor, raises a tensor's tolerance to ten
 /// times the rounding error of the reference that it records.
 ///
 /// # Errors
 /// If the file cannot be read or a tensor that the run needs is missing or has a wrong size.
-pub fn parity(path: &Path, tolerances: Option<&Path>) -> Result<ParityReport> {
+pub fn parity<B: Backend>(
+    backend: &B,
+    path: &Path,
+    tolerances: Option<&Path>,
+) -> Result<ParityReport> {
     let golden = Golden::read(path)?;
     let rounding = tolerances.map(golden::read_rounding).transpose()?;
     let config = golden.config()?;
@@ -116,14 +121,14 @@ pub fn parity(path: &Path, tolerances: Option<&Path>) -> Result<ParityReport> {
         recorded: rounding.unwrap_or_default(),
         kinks: Kinks::default(),
     };
-    let ours = Results::record(&golden, &network, &frames, &labels);
+    let ours = Results::record(backend, &golden, &network, &frames, &labels);
     let mut tensors = check.compare(&network, &ours);
     let fails = tensors.iter().any(|t| !t.pass());
     if fails && tensors.iter().all(|t| t.pass() || kinks::may_excuse(t)) {
-        check.kinks = Kinks::measure(&golden, &ours, &network, &frames, &labels);
+        check.kinks = Kinks::measure(backend, &golden, &ours, &network, &frames, &labels);
         tensors = check.compare(&network, &ours);
     }
-    tensors.extend(check.trace(&network, &frames, &labels));
+    tensors.extend(check.trace(backend, &network, &frames, &labels));
     golden.check_complete(&network, &tensors)?;
     Ok(check.report(tensors))
 }
@@ -214,10 +219,16 @@ impl Check<'_> {
     }
 
     /// The loss over three steps with weight decay.
-    fn trace(&self, network: &DeRefNet, frames: &Frames, labels: &[f32]) -> Option<Comparison> {
+    fn trace<B: Backend>(
+        &self,
+        backend: &B,
+        network: &DeRefNet,
+        frames: &Frames,
+        labels: &[f32],
+    ) -> Option<Comparison> {
         let name = "loss.adam3_trace";
         self.golden.find(name)?;
-        let mut trial = Trial::new(network, frames, labels, GOLDEN_DECAY);
+        let mut trial = Trial::new(backend, network, frames, labels, GOLDEN_DECAY);
         let losses: Vec<f32> = (0..4).map(|_| trial.step(|_| ()).0).collect();
         self.one(name, &losses)
     }

@@ -8,9 +8,10 @@ use super::golden::Golden;
 use super::trial::{Stage, Trial};
 use super::{FIRST_PAIR, ROUNDING_ONLY, WINDOW_INDEX};
 use crate::autograd::{Gradients, Tape, Var};
-use crate::backend::cpu::{Buffer, Cpu};
+use crate::backend::Backend;
 use crate::model::{DeRefNet, Frames, Graph, ModelConfig, Parameters};
 use crate::train::Losses;
+use crate::train::adam::to_host;
 
 /// Results of one step that the golden file holds too.
 pub(super) struct Results<'a> {
@@ -18,7 +19,7 @@ pub(super) struct Results<'a> {
     /// By golden name.
     pub(super) tensors: BTreeMap<String, Vec<f32>>,
     /// Parameters after Adam's first step.
-    pub(super) stepped: Vec<Buffer>,
+    pub(super) stepped: Vec<Vec<f32>>,
 }
 
 /// Channel-first copy of `maps` maps of `channels` channels.
@@ -34,7 +35,8 @@ fn channels_first(values: &[f32], channels: usize) -> Vec<f32> {
 
 impl<'a> Results<'a> {
     /// Runs forward, backward and one step of Adam without weight decay.
-    pub(super) fn record(
+    pub(super) fn record<B: Backend>(
+        backend: &B,
         golden: &'a Golden<'a>,
         network: &DeRefNet,
         frames: &Frames,
@@ -45,18 +47,18 @@ impl<'a> Results<'a> {
             tensors: BTreeMap::new(),
             stepped: Vec::new(),
         };
-        let mut trial = Trial::new(network, frames, labels, 0.0);
+        let mut trial = Trial::new(backend, network, frames, labels, 0.0);
         let (_, grads) = trial.step(|stage| match stage {
             Stage::Forward(tape, graph, losses) => {
                 results.put_forward(tape, graph, &network.config);
                 results.put_losses(tape, graph, losses, labels);
             }
             Stage::Backward(graph, grads) => {
-                results.put_activation_gradients(graph, &network.config, grads);
+                results.put_activation_gradients(backend, graph, &network.config, grads);
             }
         });
-        results.put_gradients(&network.parameters, &grads);
-        results.stepped = trial.values;
+        results.put_gradients(backend, &network.parameters, &grads);
+        results.stepped = to_host(backend, &trial.values);
         results
     }
 
@@ -66,13 +68,19 @@ impl<'a> Results<'a> {
         }
     }
 
-    fn put_gradients(&mut self, parameters: &Parameters, grads: &[Option<Buffer>]) {
+    fn put_gradients<B: Backend>(
+        &mut self,
+        backend: &B,
+        parameters: &Parameters,
+        grads: &[Option<B::Buffer>],
+    ) {
         for (tensor, grad) in parameters.tensors.iter().zip(grads) {
             let Some(grad) = grad else { continue };
             if tensor.name == ROUNDING_ONLY {
                 continue;
             }
-            self.put(&format!("grad.{}", tensor.name), grad);
+            let grad = backend.download(grad);
+            self.put(&format!("grad.{}", tensor.name), &grad);
             if tensor.name == "TDDA.mlp.weight" {
                 let column: Vec<f32> = grad.iter().step_by(MAP_LEN).copied().collect();
                 self.put("grad.TDDA.mlp.weight.column", &column);
@@ -80,7 +88,7 @@ impl<'a> Results<'a> {
         }
     }
 
-    fn put_forward(&mut self, tape: &Tape<'_, Cpu>, graph: &Graph, config: &ModelConfig) {
+    fn put_forward<B: Backend>(&mut self, tape: &Tape<'_, B>, graph: &Graph, config: &ModelConfig) {
         let whole = [
             ("act.qinit_x", graph.start),
             ("act.pos_gate", graph.gate),
@@ -89,32 +97,32 @@ impl<'a> Results<'a> {
         ];
         for (name, var) in whole {
             if let Some(var) = var {
-                self.put(name, tape.value(var));
+                self.put(name, &tape.download(var));
             }
         }
         for (k, (x, sym)) in graph.stages.iter().zip(&graph.symmetric).enumerate() {
-            self.put(&format!("act.stage{k}.x"), tape.value(*x));
-            self.put(&format!("act.stage{k}.sym"), tape.value(*sym));
+            self.put(&format!("act.stage{k}.x"), &tape.download(*x));
+            self.put(&format!("act.stage{k}.sym"), &tape.download(*sym));
         }
         if let Some(stack) = graph.stack {
-            let stack = channels_first(tape.value(stack), derefnet_core::physics::WINDOW);
+            let stack = channels_first(&tape.download(stack), derefnet_core::physics::WINDOW);
             self.put("act.aligned", &stack);
         }
         let item = MAP_LEN * config.channels;
         let centre = graph.centre_frames[WINDOW_INDEX];
-        let feature = &tape.value(graph.features[0])[centre * item..(centre + 1) * item];
+        let feature = &tape.download(graph.features[0])[centre * item..(centre + 1) * item];
         self.put(
             "act.win9.feat_center",
             &channels_first(feature, config.channels),
         );
         for &(name, var) in &graph.pair {
-            self.put_pairs(&format!("act.win9.{name}"), tape.value(var));
+            self.put_pairs(&format!("act.win9.{name}"), &tape.download(var));
         }
         if let Some(aligned) = graph.aligned {
-            self.put_pairs("act.win9.conv", tape.value(aligned));
+            self.put_pairs("act.win9.conv", &tape.download(aligned));
         }
         for &(name, var) in &graph.tail {
-            let map = &tape.value(var)[WINDOW_INDEX * item..(WINDOW_INDEX + 1) * item];
+            let map = &tape.download(var)[WINDOW_INDEX * item..(WINDOW_INDEX + 1) * item];
             self.put(
                 &format!("act.win9.{name}"),
                 &channels_first(map, config.channels),
@@ -139,9 +147,15 @@ impl<'a> Results<'a> {
         self.put(name, &channels_first(part, channels));
     }
 
-    fn put_losses(&mut self, tape: &Tape<'_, Cpu>, graph: &Graph, losses: &Losses, labels: &[f32]) {
+    fn put_losses<B: Backend>(
+        &mut self,
+        tape: &Tape<'_, B>,
+        graph: &Graph,
+        losses: &Losses,
+        labels: &[f32],
+    ) {
         self.put_windows(tape, graph, labels);
-        let scalar = |var: Var| tape.value(var)[0];
+        let scalar = |var: Var| tape.download(var)[0];
         let stages: Vec<f32> = losses.constraint.iter().map(|&v| scalar(v)).collect();
         self.put("loss.constraint_per_stage", &stages);
         let sum: f32 = stages.iter().sum();
@@ -154,23 +168,23 @@ impl<'a> Results<'a> {
     }
 
     /// The two terms that the released loss sums over windows.
-    fn put_windows(&mut self, tape: &Tape<'_, Cpu>, graph: &Graph, labels: &[f32]) {
+    fn put_windows<B: Backend>(&mut self, tape: &Tape<'_, B>, graph: &Graph, labels: &[f32]) {
         let (Some(output), Some(aligned), Some(&last)) =
             (graph.output, graph.aligned, graph.stages.last())
         else {
             return;
         };
         let squares = |(a, b): (&f32, &f32)| f64::from(a - b) * f64::from(a - b);
-        let maps = tape
-            .value(output)
+        let [output, aligned, last] = [output, aligned, last].map(|var| tape.download(var));
+        let maps = output
             .chunks_exact(MAP_LEN)
             .zip(labels.chunks_exact(MAP_LEN));
         let regression: Vec<f32> = maps
             .map(|(a, b)| (a.iter().zip(b).map(squares).sum::<f64>() / MAP_LEN as f64) as f32)
             .collect();
         self.put("loss.reg_per_window", &regression);
-        let centre = |&frame: &usize| &tape.value(last)[frame * MAP_LEN..(frame + 1) * MAP_LEN];
-        let windows = tape.value(aligned).chunks_exact(4 * MAP_LEN);
+        let centre = |&frame: &usize| &last[frame * MAP_LEN..(frame + 1) * MAP_LEN];
+        let windows = aligned.chunks_exact(4 * MAP_LEN);
         let align: Vec<f32> = windows
             .zip(graph.centre_frames.iter().map(centre))
             .map(|(maps, centre)| {
@@ -181,20 +195,21 @@ impl<'a> Results<'a> {
         self.put("loss.align_per_window", &align);
     }
 
-    fn put_activation_gradients(
+    fn put_activation_gradients<B: Backend>(
         &mut self,
+        backend: &B,
         graph: &Graph,
         config: &ModelConfig,
-        grads: &mut Gradients<Cpu>,
+        grads: &mut Gradients<B>,
     ) {
         for (k, &stage) in graph.stages.iter().enumerate().take(config.stages) {
             if let Some(grad) = grads.take(stage) {
-                self.put(&format!("grad_act.stage{k}.x"), &grad);
+                self.put(&format!("grad_act.stage{k}.x"), &backend.download(&grad));
             }
         }
         for &(name, var) in &graph.pair {
             if let Some(grad) = grads.take(var) {
-                self.put_pairs(&format!("grad_act.win9.{name}"), &grad);
+                self.put_pairs(&format!("grad_act.win9.{name}"), &backend.download(&grad));
             }
         }
     }

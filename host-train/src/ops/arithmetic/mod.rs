@@ -1,6 +1,8 @@
 //! Elementwise `a + b`, `a - b` and `a · b` of equally shaped buffers.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Sum of two inputs of `len` values.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,8 @@
 //! The gradient of the maximum goes to the first channel that attains it.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Channel statistics; input `(pixels, channels)`, output `(pixels, [mean, max])`.
 #[derive(Clone, Copy, Debug)]

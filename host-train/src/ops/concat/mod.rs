@@ -1,6 +1,8 @@
 //! Concatenation along channels.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Concat; input `i` is `(pixels, channels[i])`, output `(pixels, Σ channels)`.
 #[derive(Clone, Debug)]

@@ -3,6 +3,8 @@
 //! `y[n,i,j,o] = act(b[o] + Σ_{a,b,c} w[o,c,a,b] · x[n, i+a-p, j+b-p, c])` with `p = (k-1)/2`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub(in crate::ops) mod cuda;
 mod direct;
 mod planes;
 mod tiles;

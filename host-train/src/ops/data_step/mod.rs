@@ -4,6 +4,8 @@
 //! `H - ρ · (ΦᵀΦ H - ΦᵀL)` because `Φ = A ⊗ A` (SeqCSIST, Eq. 8).
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Data step; inputs `H (n, side, side)`, `B (n, side, side)`, `ρ (1)`, `G (side, side)`.
 /// `B` and `G` are constants.

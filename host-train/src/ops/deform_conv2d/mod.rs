@@ -6,6 +6,8 @@
 //! gradient; the position gradient at integers is the one-sided slope towards larger positions.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 use crate::tensor::Shape;
 

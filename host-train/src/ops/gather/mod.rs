@@ -1,6 +1,8 @@
 //! Selection of batch items: `y[i] = x[index[i]]`; the gradient adds up over equal indices.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Gather; input `(sources, item)`, output `(index.len(), item)`.
 #[derive(Clone, Debug)]

@@ -1,6 +1,8 @@
 //! Per-pixel scaling of channel groups: `y[p, c] = x[p, c] · s[p, c / (channels / groups)]`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Group scale; inputs `x (pixels, channels)` and `s (pixels, groups)`.
 #[derive(Clone, Copy, Debug)]

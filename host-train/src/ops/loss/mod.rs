@@ -1,6 +1,8 @@
 //! Scalar losses and their weighted sum.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// `scale · Σ (a - b)²`; inputs `a` and, unless it stands for zero, `b`.
 #[derive(Clone, Copy, Debug)]

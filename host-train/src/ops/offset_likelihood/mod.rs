@@ -14,6 +14,8 @@
 //! claims a target; here every cell near it is told.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Cells on either side of a target's own, per axis, that learn where it lies.
 pub const REACH: usize = 1;

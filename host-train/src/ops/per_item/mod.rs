@@ -6,8 +6,12 @@
 
 mod backward;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod graph;
 pub(crate) mod kernel;
+#[cfg(feature = "cuda")]
+mod stage;
 
 use super::Op;
 

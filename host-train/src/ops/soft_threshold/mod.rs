@@ -4,6 +4,8 @@
 //! same values (SeqCSIST, Eq. 15).
 
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Soft threshold; inputs `x (len)` and `θ (1)`.
 #[derive(Clone, Copy, Debug)]

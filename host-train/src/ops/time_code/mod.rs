@@ -5,6 +5,8 @@
 //! every column of its gradient is the same.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Position code; inputs `W (len, len)` and `b (len)`, output `(times, len)`.
 #[derive(Clone, Debug)]

@@ -1,0 +1,85 @@
+// Geometry of the operators, as src/geometry.rs has it; a test compares sizes and offsets.
+#pragma once
+
+typedef unsigned int u32;
+
+// What follows the sum of a convolution.
+enum Activation { ACTIVATION_NONE = 0, ACTIVATION_RELU = 1, ACTIVATION_SIGMOID = 2 };
+
+// x (n, h, w, c), kernel (out, c, k, k), y (n, h, w, out).
+struct ConvGeometry {
+    u32 n, h, w, c;
+    u32 out;
+    // Side of the kernel, odd.
+    u32 k;
+    u32 activation;
+    // Whether pixels may be read four channels at a time: c is a multiple of 4 and x is aligned.
+    u32 vector;
+    // The same of maps of `out` channels.
+    u32 out_vector;
+};
+
+// Rows of a long sum that one block takes, and how many blocks there are.
+struct SlabGeometry {
+    u32 rows;
+    u32 count;
+};
+
+struct DataStepGeometry {
+    u32 n, side;
+};
+
+// Maps (n, side, side) through a stage of C channels; the kernels of its layers as (out, c, 3, 3).
+struct StageGeometry {
+    u32 n, side;
+};
+
+// x (pixels, channels), scales (pixels, groups).
+struct GroupGeometry {
+    u32 pixels, channels, groups;
+};
+
+// Channels `from ..` of `from_total` to channels `to ..` of `to_total`.
+struct ConcatGeometry {
+    u32 pixels, channels, from, from_total, to, to_total;
+};
+
+struct TimeGeometry {
+    u32 times, len;
+};
+
+struct OffsetGeometry {
+    u32 windows, unused;
+    // Logarithms of the least and the greatest deviation: of positions, of intensities.
+    double low[2], high[2];
+    double nearness;
+};
+
+// Constants of one step of Adam.
+struct AdamGeometry {
+    float beta1, beta2, epsilon, weight_decay;
+    // Root of the second moment's bias correction.
+    float root;
+    float negligible, negligible_first, negligible_second;
+};
+
+// A slice of a parameter with its gradient and moments; one block's work.
+struct AdamSlice {
+    float *value;
+    float *gradient;
+    float *first;
+    float *second;
+    u32 len;
+    // Rate over the first moment's bias correction.
+    float step;
+};
+
+// Scalars of a weighted sum.
+#define MOST_TERMS 24
+struct Terms {
+    float *scalar[MOST_TERMS];
+    float weight[MOST_TERMS];
+    u32 count;
+    // Whether the sum goes on from the value that is there.
+    u32 more;
+};
