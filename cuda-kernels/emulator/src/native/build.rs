@@ -63,7 +63,9 @@ pub fn build(kernels: &Path, ptx: &Path, work: &Path, object: &Path) -> Result<(
         commands.push((source, made));
     }
     let state = work.join("emu_state.cpp");
-    let text = "#include \"cuda_shim.h\"\nEmuPlace emu_place;\nEmuHooks emu_hooks;\n";
+    let text = "#include \"cuda_shim.h\"\nEmuPlace emu_place;\nEmuHooks emu_hooks;\n\
+                extern \"C\" const unsigned emu_hooks_bytes;\n\
+                const unsigned emu_hooks_bytes = sizeof(EmuHooks);\n";
     write(&state, text)?;
     commands.push((state, work.join("emu_state.o")));
     let newest = newest_header(work)?;

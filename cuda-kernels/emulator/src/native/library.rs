@@ -41,6 +41,11 @@ impl Native {
             symbol_of(library, symbol)
                 .ok_or_else(|| wrong(format!("{path}: no {symbol}, expected compiled kernels")))
         };
+        // SAFETY: the shim's state is compiled with it as an unsigned number.
+        let bytes = unsafe { find("emu_hooks_bytes")?.cast::<u32>().read() };
+        if bytes as usize != size_of::<Hooks>() {
+            return Err(wrong(format!("{path}: of another shim, build it anew")));
+        }
         let place = find("emu_place")?.cast();
         let hooks = find("emu_hooks")?.cast::<Hooks>();
         // SAFETY: the shim declares it so.
