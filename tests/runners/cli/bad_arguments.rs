@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::tempdir;
 
-use super::files::{TINY, model, npy, write};
+use super::files::{PAPER, TINY, model, npy, write};
 use super::process::{derefnet, refused};
 
 #[test]
@@ -30,7 +30,7 @@ fn bad_usage_is_explained() {
         ("eval --data d --noise 2".to_owned(), "--noise"),
         ("eval --noise -3".to_owned(), "-3"),
         (
-            "eval --readout head-fit --limit 1".to_owned(),
+            format!("eval --model {PAPER} --readout head-fit --limit 1"),
             "needs a model with an offset head",
         ),
         (

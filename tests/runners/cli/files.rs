@@ -5,6 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::process::done;
 
+/// The shipped models: the one in the program, with an offset head, and one without.
+pub const EDGE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../host-train/models/edge.safetensors"
+);
+pub const PAPER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../host-train/models/paper.safetensors"
+);
+
 /// A network and a run small enough for many runs: 6 frames, so 2 windows a step.
 pub const TINY: &str = "\
 steps = 60

@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use tempfile::tempdir;
 
-use super::files::data_set;
+use super::files::{EDGE, PAPER, data_set};
 use super::process::{derefnet, done, has_keys, json, one_object, refused};
 
 #[test]
@@ -200,13 +200,30 @@ fn models_leave_in_every_form() {
     let folder = tempdir().unwrap();
     let onnx = folder.path().join("m.onnx");
     let answer = json(&format!("export --out {}", onnx.display()));
-    assert_eq!(answer["jumps"], serde_json::json!([0, 1, 2]));
+    assert_eq!(answer["jumps"], serde_json::json!([]));
     let bytes = fs::read(&onnx).unwrap();
     assert_eq!(answer["bytes"].as_u64(), Some(bytes.len() as u64));
     let text = String::from_utf8_lossy(&bytes);
     assert!(text.contains("stages/2/conv2_backward") && text.contains("psf_sigma_px"));
-    let said = done(&format!("export --out {}", onnx.display()));
-    assert!(said.contains("stages [0, 1, 2] are negative"), "{said}");
+    let said = done(&format!("export --model {PAPER} --out {}", onnx.display()));
+    assert!(
+        said.contains("stages [4, 5, 6, 7, 8] are negative"),
+        "{said}"
+    );
+    let said = json(&format!("info {PAPER}"));
+    assert!(said["config"]["head"].is_null());
+
+    let whole = folder.path().join("whole.safetensors");
+    let both = format!("--model {PAPER} --head {EDGE}");
+    done(&format!("export {both} --out {}", whole.display()));
+    let said = json(&format!("info {}", whole.display()));
+    assert_eq!(said["config"]["head"]["channels"], 32);
+    assert_eq!(
+        said["provenance"]["head"]["validation"][0]
+            .as_f64()
+            .map(f64::round),
+        Some(93.0)
+    );
 
     let edge = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/models/edge.dref");
     let answer = json(&format!("export --model {edge} --out {}", onnx.display()));
