@@ -4,6 +4,7 @@
 //! [`crate::ops::Operator`] for every backend that has kernels for it. A new device therefore
 //! adds one `Backend` and one `Operator` implementation per operator, and touches nothing else.
 
+pub mod counting;
 pub mod cpu;
 
 use crate::ops::{Op, Operator};

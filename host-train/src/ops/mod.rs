@@ -9,12 +9,22 @@ mod concat;
 mod conv2d;
 mod data_step;
 mod deform_conv2d;
+mod deform_sample;
 mod gather;
 mod group_scale;
 mod loss;
+mod normalise;
 mod offset_likelihood;
 mod per_item;
+mod pixel_shuffle;
+mod pointwise;
+mod prelu;
+mod resize;
+mod row_stats;
+mod shrink;
 mod soft_threshold;
+mod spectral_norm;
+mod strided_conv2d;
 mod time_code;
 
 pub use arithmetic::{Add, Mul, Sub};
@@ -23,12 +33,22 @@ pub use concat::Concat;
 pub use conv2d::{Activation, Conv2d};
 pub use data_step::DataStep;
 pub use deform_conv2d::DeformConv2d;
+pub use deform_sample::DeformSample;
 pub use gather::Gather;
 pub use group_scale::GroupScale;
-pub use loss::{AbsoluteError, SquaredError, WeightedSum};
+pub use loss::{AbsoluteError, SquaredError, Total, WeightedSum};
+pub use normalise::{Moments, Normalise};
 pub use offset_likelihood::{OffsetLikelihood, Wanted};
 pub use per_item::{Id, PerItem};
+pub use pixel_shuffle::PixelShuffle;
+pub use pointwise::{Function, Pointwise};
+pub use prelu::Prelu;
+pub use resize::{Interpolation, Resize};
+pub use row_stats::{RowCount, RowRms};
+pub use shrink::{Rule, Shrink};
 pub use soft_threshold::SoftThreshold;
+pub use spectral_norm::{PowerIteration, SpectralNorm};
+pub use strided_conv2d::{Stride, StridedConv2d, TransposedConv2d};
 pub use time_code::TimeCode;
 
 use crate::backend::Backend;
@@ -72,15 +92,30 @@ operators!(
     Conv2d,
     DataStep,
     DeformConv2d,
+    DeformSample,
     Gather,
     GroupScale,
+    Moments,
     Mul,
+    Normalise,
     OffsetLikelihood,
     PerItem,
+    PixelShuffle,
+    Pointwise,
+    PowerIteration,
+    Prelu,
+    Resize,
+    RowCount,
+    RowRms,
+    Shrink,
     SoftThreshold,
+    SpectralNorm,
     SquaredError,
+    StridedConv2d,
     Sub,
     TimeCode,
+    Total,
+    TransposedConv2d,
     WeightedSum,
 );
 

@@ -26,3 +26,12 @@ pub struct WeightedSum {
     /// One weight per input.
     pub weights: Vec<f32>,
 }
+
+/// `scale · Σ a` of one input.
+#[derive(Clone, Copy, Debug)]
+pub struct Total {
+    /// Values of the input.
+    pub len: usize,
+    /// Factor of the sum.
+    pub scale: f32,
+}
