@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Common, output};
 use crate::Result;
-use crate::methods::{METHODS, Method, Plan, Published, Reference, Solution, plan};
+use crate::methods::{METHODS, Method, Plan, Published, Reference, Solution, Variant, plan};
 
 /// Options of `methods`.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,8 +23,6 @@ struct Row {
     about: &'static str,
     /// `solver` or `network`.
     kind: &'static str,
-    variant: &'static str,
-    variant_about: &'static str,
     /// Parameters as the table counts them: with adversary and pretrained networks of the loss.
     parameters: usize,
     /// Parameters of the network that answers.
@@ -39,9 +37,19 @@ struct Row {
     sequence: bool,
     reference: Reference,
     published: Option<Published>,
+    /// All forms, the first one that of the figures above.
+    variants: Vec<Form>,
 }
 
-/// Prints all methods, or those asked for, in all their variants.
+#[derive(Serialize)]
+struct Form {
+    name: &'static str,
+    about: &'static str,
+    answering_parameters: usize,
+    macs_per_frame: u64,
+}
+
+/// Prints all methods, or those asked for.
 ///
 /// # Errors
 /// If there is no such method.
@@ -52,35 +60,37 @@ pub fn run(args: &MethodsArgs, common: &Common) -> Result<()> {
         let found = args.methods.iter().map(|key| Method::find(key));
         found.collect::<Result<_>>()?
     };
-    let mut rows = Vec::new();
-    for method in chosen {
-        // As JSON, one object a method: the other variants are other keys of `plan`, not methods.
-        let shown = if common.json {
-            1
-        } else {
-            method.variants.len()
-        };
-        for variant in &method.variants[..shown] {
-            let plan = plan(method, Some(variant.name), false)?;
-            rows.push(row(method, variant.name, variant.about, &plan));
-        }
-    }
+    let rows: Vec<Row> = chosen.into_iter().map(row).collect::<Result<_>>()?;
     let text = table(&rows);
     output::emit(common, &rows, &text)
 }
 
-fn row(method: &Method, variant: &'static str, variant_about: &'static str, plan: &Plan) -> Row {
+fn row(method: &Method) -> Result<Row> {
     let (kind, sequence) = match method.solution {
         Solution::Solver { .. } => ("solver", false),
         Solution::Network(network) => ("network", network.sees_sequences()),
     };
-    Row {
+    let form = |variant: &Variant| -> Result<(Form, Plan)> {
+        let plan = plan(method, Some(variant.name), false)?;
+        let form = Form {
+            name: variant.name,
+            about: variant.about,
+            answering_parameters: plan.parameters(),
+            macs_per_frame: plan.multiply_adds,
+        };
+        Ok((form, plan))
+    };
+    let forms = method
+        .variants
+        .iter()
+        .map(form)
+        .collect::<Result<Vec<_>>>()?;
+    let plan = &forms[0].1;
+    Ok(Row {
         name: method.name,
         key: method.key,
         about: method.about,
         kind,
-        variant,
-        variant_about,
         parameters: plan.parameters() + plan.adversary_parameters() + method.foreign_parameters,
         answering_parameters: plan.parameters(),
         unused_parameters: plan.unused_parameters(),
@@ -89,7 +99,8 @@ fn row(method: &Method, variant: &'static str, variant_about: &'static str, plan
         sequence,
         reference: method.reference,
         published: method.published,
-    }
+        variants: forms.into_iter().map(|(form, _)| form).collect(),
+    })
 }
 
 fn table(rows: &[Row]) -> String {
@@ -101,16 +112,18 @@ fn table(rows: &[Row]) -> String {
         let published = row
             .published
             .map_or_else(String::new, |p| format!("{:.2}", p.cso_map));
-        let _ = writeln!(
-            text,
-            "{:<18} {:<14} {:>11} {:>11} {:>10.2} {published:>8}  {}",
-            row.key,
-            row.variant,
-            row.parameters,
-            row.answering_parameters,
-            row.macs_per_frame as f64 / 1e6,
-            row.variant_about,
-        );
+        for form in &row.variants {
+            let _ = writeln!(
+                text,
+                "{:<18} {:<14} {:>11} {:>11} {:>10.2} {published:>8}  {}",
+                row.key,
+                form.name,
+                row.parameters,
+                form.answering_parameters,
+                form.macs_per_frame as f64 / 1e6,
+                form.about,
+            );
+        }
     }
     text += "parameters: as published, with those of adversaries and of pretrained losses; MMAC: \
              million multiply-adds\nas published; CSO-mAP: as published, on the authors' data";

@@ -9,21 +9,32 @@
 //! [`Summation`](loss::Summation)), and frames: a method that sees one frame at a time is scored on
 //! frames 3 to 18 of 20, as those that see five are.
 
+mod adversarial;
 mod bid;
 pub mod blocks;
+pub mod config;
 mod count;
 mod edsr;
 mod espcn;
+pub mod evaluate;
 mod ista;
+mod live;
 pub mod loss;
 pub mod net;
 mod published;
+pub mod run;
 pub mod sensor;
 mod srcnn;
+mod state;
+mod step;
 pub mod tensors;
+mod trained;
 
+pub use config::MethodConfig;
 pub use count::{Plan, plan};
 pub use published::{Published, Reference};
+pub use run::MethodRun;
+pub use trained::{Ready, Trained};
 
 use loss::Training;
 use net::{Map, Net};

@@ -131,7 +131,7 @@ impl Adam {
 }
 
 /// Scales all gradients so that their common norm is at most `limit`, unless that is zero.
-pub(super) fn clip(grads: &mut [Option<Buffer>], limit: f32) {
+pub(crate) fn clip(grads: &mut [Option<Buffer>], limit: f32) {
     if limit == 0.0 {
         return;
     }
