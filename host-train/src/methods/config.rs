@@ -64,10 +64,11 @@ impl MethodConfig {
     /// # Errors
     /// If there is nothing to train, or no such variant.
     pub fn published(method: &Method, variant: Option<&str>) -> Result<Self> {
-        let training = method.network()?.training();
+        let variant = method.variant(variant)?;
+        let training = method.network()?.training(variant);
         Ok(Self {
             method: method.key.to_owned(),
-            variant: method.variant(variant)?.to_owned(),
+            variant: variant.to_owned(),
             small: false,
             summation: Summation::default(),
             seed: 1,

@@ -106,7 +106,8 @@ pub fn plan(method: &Method, variant: Option<&str>, small: bool) -> Result<Plan>
             if let Some(adversary) = network.adversary() {
                 plan.specs.extend(declare_adversary(adversary, form(true)));
             }
-            plan.multiply_adds = work(network, form(false), true);
+            let dense = network.steps_are_dense();
+            plan.multiply_adds = work(network, form(false), dense);
             plan.multiply_adds_here = work(network, form(false), false);
             Ok(plan)
         }

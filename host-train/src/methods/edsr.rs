@@ -48,7 +48,7 @@ impl Network for Edsr {
         net.scale(x, 1.0 / RANGE).into()
     }
 
-    fn training(&self) -> Training {
+    fn training(&self, _: &str) -> Training {
         Training {
             weight_decay: 0.0,
             ..Training::usual(SCORED)

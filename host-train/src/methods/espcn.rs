@@ -39,7 +39,7 @@ impl Network for Espcn {
         net.shuffle(x, 3).into()
     }
 
-    fn training(&self) -> Training {
+    fn training(&self, _: &str) -> Training {
         Training::usual(SCORED)
     }
 }

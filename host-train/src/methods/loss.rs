@@ -93,6 +93,14 @@ impl Training {
     }
 }
 
+/// The loss of the learned iterations: over all pairs as run, and frame by frame in their other
+/// variants.
+pub fn pairs_or_frames(as_run: bool) -> &'static [DataTerm] {
+    const PAIRS: &[DataTerm] = &[DataTerm::square(Over::Pairs, 1.0, 1.0)];
+    const FRAMES: &[DataTerm] = &[DataTerm::square(Over::All, 1.0, 1.0)];
+    if as_run { PAIRS } else { FRAMES }
+}
+
 /// Mean of squares over the scored frames.
 pub const SCORED: &[DataTerm] = &[DataTerm::square(Over::Scored, 1.0, 1.0)];
 
@@ -111,9 +119,12 @@ pub fn record(
     };
     let mut terms = Vec::new();
     let mut weights = Vec::new();
+    let answers = [&[answer.map][..], &answer.earlier].concat();
     for term in data {
-        terms.push(data_term(net, term, answer.map, labels));
-        weights.push(weight(term.weights));
+        for &map in &answers {
+            terms.push(data_term(net, term, map, labels));
+            weights.push(weight(term.weights) / answers.len() as f32);
+        }
     }
     let own = terms.clone();
     for Term {

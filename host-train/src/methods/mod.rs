@@ -12,23 +12,41 @@
 mod adversarial;
 mod bid;
 pub mod blocks;
+mod bsrgan;
 pub mod config;
 mod count;
+mod dbpn;
 mod edsr;
 mod espcn;
+mod esrgan;
 pub mod evaluate;
+mod fista_net;
+mod gan;
+mod gmfn;
 mod ista;
+mod ista_net;
+mod ista_net_plus;
+mod ista_net_plus_plus;
+mod lamp;
+mod liht;
+mod lista;
 mod live;
 pub mod loss;
 pub mod net;
 mod published;
+mod rdn;
+mod rpca_net;
 pub mod run;
 pub mod sensor;
 mod srcnn;
+mod srgan;
 mod state;
 mod step;
+mod tdan;
 pub mod tensors;
+mod ti_lista;
 mod trained;
+mod usr_net;
 
 pub use config::MethodConfig;
 pub use count::{Plan, plan};
@@ -57,14 +75,19 @@ pub struct Answer {
     /// Maps `(frames, 33, 33, 1)`, counts; of the scored frames alone where the network sees
     /// sequences.
     pub map: Map,
+    /// Earlier answers, which the data terms judge like the last one.
+    pub earlier: Vec<Map>,
     /// Terms of the loss beside the data terms; empty unless training follows.
     pub terms: Vec<Term>,
 }
 
 impl From<Map> for Answer {
     fn from(map: Map) -> Self {
-        let terms = Vec::new();
-        Self { map, terms }
+        Self {
+            map,
+            earlier: Vec::new(),
+            terms: Vec::new(),
+        }
     }
 }
 
@@ -84,12 +107,17 @@ pub trait Network: Sync {
     /// Describes the network.
     fn forward(&self, net: &mut Net<'_>) -> Answer;
 
-    /// How the authors train it.
-    fn training(&self) -> Training;
+    /// How the authors train the variant called `variant`.
+    fn training(&self, variant: &str) -> Training;
 
     /// What judges its maps in training, if it is trained against an adversary.
     fn adversary(&self) -> Option<Adversary> {
         None
+    }
+
+    /// Whether its data steps, counted as published, are products with a dense matrix.
+    fn steps_are_dense(&self) -> bool {
+        true
     }
 
     /// Whether it sees five frames at a time and answers for the scored ones alone.
@@ -206,6 +234,23 @@ pub const METHODS: &[Method] = &[
     ista::METHOD,
     bid::METHOD,
     srcnn::METHOD,
+    gmfn::METHOD,
+    dbpn::METHOD,
+    srgan::METHOD,
+    bsrgan::METHOD,
+    esrgan::METHOD,
+    rdn::METHOD,
     edsr::METHOD,
     espcn::METHOD,
+    tdan::METHOD,
+    liht::METHOD,
+    lamp::METHOD,
+    ista_net::METHOD,
+    fista_net::METHOD,
+    ista_net_plus::METHOD,
+    ista_net_plus_plus::METHOD,
+    lista::METHOD,
+    usr_net::METHOD,
+    ti_lista::METHOD,
+    rpca_net::METHOD,
 ];

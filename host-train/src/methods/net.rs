@@ -12,9 +12,9 @@ use super::sensor::Sensor;
 use super::tensors::{Init, Role, Spec};
 use crate::autograd::Var;
 use crate::ops::{
-    Activation, Add, Concat, Conv2d, DataStep, DeformSample, Function, Gather, GroupScale,
-    Interpolation, Moments, Mul, Normalise, Op, PixelShuffle, Pointwise, Prelu, Resize,
-    SquaredError, Stride, StridedConv2d, Sub, TransposedConv2d,
+    AbsoluteError, Activation, Add, Concat, Conv2d, DataStep, DeformSample, Function, Gather,
+    GroupScale, Interpolation, Moments, Mul, Normalise, Op, PixelShuffle, Pointwise, Prelu, Resize,
+    Rule, Shrink, SoftThreshold, SquaredError, Stride, StridedConv2d, Sub, TransposedConv2d,
 };
 use crate::tensor::Shape;
 
@@ -642,6 +642,46 @@ impl<'r> Net<'r> {
         let inputs: Vec<Var> = [x].into_iter().chain(target).map(|m| m.var).collect();
         let scale = 1.0 / len as f32;
         self.apply(SquaredError { len, scale }, &inputs)
+    }
+
+    /// Mean of the magnitudes of `x`.
+    pub fn mean_magnitude(&mut self, x: Map) -> Var {
+        let zeros = self.constant(x.shape, &vec![0.0; x.shape.len()]);
+        let len = x.shape.len();
+        let scale = 1.0 / len as f32;
+        self.apply(AbsoluteError { len, scale }, &[x.var, zeros.var])
+    }
+
+    /// Soft threshold of all values by one.
+    pub fn soft(&mut self, x: Map, theta: Var) -> Map {
+        let len = x.shape.len();
+        let var = self.apply(SoftThreshold { len }, &[x.var, theta]);
+        Map { var, ..x }
+    }
+
+    /// Threshold of every row of `x` by a row of thresholds `(1, len)` or one per row.
+    pub fn shrink(&mut self, x: Map, theta: Map, rule: Rule) -> Map {
+        let (rows, len) = (x.shape.n, x.shape.item());
+        let theta = if theta.shape.n == rows {
+            theta
+        } else {
+            self.select(theta, vec![0; rows])
+        };
+        let var = self.apply(Shrink { rows, len, rule }, &[x.var, theta.var]);
+        Map { var, ..x }
+    }
+
+    /// Values of a tensor as one row.
+    pub fn row(&mut self, name: &str, len: usize, init: Init) -> Map {
+        let var = self.parameter(name, &[len], init);
+        let (n, h, w) = (1, 1, 1);
+        let shape = Shape { n, h, w, c: len };
+        Map { var, shape }
+    }
+
+    /// Rectifier.
+    pub fn relu(&mut self, x: Map) -> Map {
+        self.leaky(x, 0.0)
     }
 
     /// The frames of each trajectory that are scored, all but two at either end.

@@ -39,7 +39,7 @@ impl Network for Srcnn {
         net.conv("conv3", x, Layer::new(1, 5)).into()
     }
 
-    fn training(&self) -> Training {
+    fn training(&self, _: &str) -> Training {
         Training {
             epochs: 200,
             ..Training::usual(DATA)

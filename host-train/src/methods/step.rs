@@ -121,7 +121,7 @@ impl MethodRun {
             updates.extend(self.judged(&mut live, batch, adversary, &mut answer));
         }
         let mut net = Net::new(&mut live, self.input(&batch.frames), self.form());
-        let data = self.network.training().data;
+        let data = self.network.training(&self.state.config.variant).data;
         let summation = self.state.config.summation;
         let (total, terms) = record(&mut net, data, &answer, &batch.labels, summation);
         let scalar = |var: Var| tape.value(var)[0];
