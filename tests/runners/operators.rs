@@ -81,11 +81,21 @@ operators!(
     conv2d
     data_step
     deform_conv2d
+    deform_sample
     gather
     group_scale
     loss
+    normalise
     offset_likelihood
+    pixel_shuffle
+    pointwise
+    prelu
+    resize
+    row_stats
+    shrink
     soft_threshold
+    spectral_norm
+    strided_conv2d
     time_code
 );
 

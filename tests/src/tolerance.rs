@@ -157,3 +157,11 @@ pub const QUANTISED_MAP: f64 = 0.3;
 /// Of the largest value, of maps by weights of another program, or in other units: rounding alone, as
 /// in the golden tensors.
 pub const CHECKPOINT_MAP: f64 = 1e-5;
+
+/// Of the root of the summed squared terms `g·d` of a directional derivative, for networks in f64 with
+/// steps of 1e-9: a kink that lies within the step changes the slope of one value among thousands.
+pub const METHOD_SLOPE: f64 = 1e-3;
+
+/// Relative L2 of a tensor's gradient in f32 against f64: kinks that rounding puts on another side move
+/// gradients of small tensors most.
+pub const METHOD_GRADIENT: f64 = 1e-2;

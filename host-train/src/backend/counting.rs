@@ -2,16 +2,28 @@
 //!
 //! Networks recorded on it cost no memory and no time; what they would cost elsewhere is counted.
 
+use derefnet_core::physics::RATIO;
+
 use super::Backend;
 use super::cpu::Cpu;
 use crate::ops::{Op, Operator, Saved};
 
+/// How a data step counts: by what it is computed with, or by what published figures assume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steps {
+    /// Two products with the 1-D matrix `G`, as computed here.
+    Separable,
+    /// Two products, with dense `Φ` and `Φᵀ`.
+    Factors,
+    /// One product, with dense `ΦᵀΦ`.
+    Gram,
+}
+
 /// Counts the work of operators.
 #[derive(Clone, Copy, Debug)]
 pub struct Counting {
-    /// Whether products with `ΦᵀΦ` count as those of the dense matrix, as in published figures, though
-    /// they are computed by its separable factors.
-    pub dense: bool,
+    /// What data steps count.
+    pub steps: Steps,
 }
 
 /// An operator that is never run.
@@ -20,24 +32,26 @@ struct Counted {
     multiply_adds: u64,
 }
 
-/// Multiply-adds of `op`, with dense data steps.
-fn dense(op: &Op) -> u64 {
-    match op {
-        Op::DataStep(step) => (step.n * step.side.pow(4)) as u64,
-        Op::PerItem(graph) => graph.items() as u64 * graph.ops().map(dense).sum::<u64>(),
-        op => plain(op),
+/// Multiply-adds of `op`.
+fn count(op: &Op, steps: Steps) -> u64 {
+    match (op, steps) {
+        (Op::DataStep(step), Steps::Gram) => (step.n * step.side.pow(4)) as u64,
+        (Op::DataStep(step), Steps::Factors) => {
+            let (map, frame) = (step.side.pow(2), (step.side / RATIO).pow(2));
+            (step.n * 2 * map * frame) as u64
+        }
+        (Op::PerItem(graph), _) => {
+            graph.items() as u64 * graph.ops().map(|op| count(op, steps)).sum::<u64>()
+        }
+        (op, _) => op.clone().boxed::<Cpu>().multiply_adds(),
     }
-}
-
-fn plain(op: &Op) -> u64 {
-    op.clone().boxed::<Cpu>().multiply_adds()
 }
 
 impl Backend for Counting {
     type Buffer = usize;
 
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>> {
-        let multiply_adds = if self.dense { dense(&op) } else { plain(&op) };
+        let multiply_adds = count(&op, self.steps);
         Box::new(Counted {
             operator: op.boxed(),
             multiply_adds,

@@ -1,12 +1,12 @@
 //! `derefnet export`: a model in the form in which it ships.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::model::ModelArgs;
 use super::{Common, output};
-use crate::{Error, Result};
+use crate::{Error, Result, atomic, methods};
 
 /// Options of `export`.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,7 +15,8 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// File to write; `.safetensors`: all that inference needs, the position code's matrix reduced
-    /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers.
+    /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers; of
+    /// other methods frames in, maps out.
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
     /// Write `.safetensors` as the authors' code computes: maps in counts, the position code's whole
@@ -62,21 +63,46 @@ struct Answer {
 /// If the model is damaged, the form is unknown or the file cannot be written.
 pub fn run(args: &ExportArgs, common: &Common) -> Result<()> {
     let form = Form::of(args)?;
-    let (network, provenance) = args.model.load()?;
-    match form {
-        Form::Authors => network.in_counts().save(&args.out, &provenance, false)?,
-        Form::Reduced => network.save(&args.out, &provenance, true)?,
-        Form::Onnx => network.save_onnx(&args.out, &provenance)?,
-    }
+    let method = args.model.model.as_deref();
+    let jumps = match method.filter(|path| methods::Trained::is_file(path)) {
+        Some(path) => export_method(path, &form, args)?,
+        None => export_model(&form, args)?,
+    };
     let bytes = std::fs::metadata(&args.out)
         .map_err(|e| Error::io(&args.out, e))?
         .len();
     let answer = Answer {
         out: args.out.clone(),
         bytes,
-        jumps: network.jumps(),
+        jumps,
     };
     output::emit(common, &answer, &describe(&answer))
+}
+
+/// Writes DeRefNet; says which stages have negative thresholds.
+fn export_model(form: &Form, args: &ExportArgs) -> Result<Vec<usize>> {
+    let (network, provenance) = args.model.load()?;
+    match form {
+        Form::Authors => network.in_counts().save(&args.out, &provenance, false)?,
+        Form::Reduced => network.save(&args.out, &provenance, true)?,
+        Form::Onnx => network.save_onnx(&args.out, &provenance)?,
+    }
+    Ok(network.jumps())
+}
+
+/// Writes one of the other methods.
+fn export_method(path: &Path, form: &Form, args: &ExportArgs) -> Result<Vec<usize>> {
+    let (trained, provenance) = methods::Trained::load(path)?;
+    match form {
+        Form::Authors => {
+            let key = trained.method.key;
+            let message = format!("--authors: {key} is not written as its authors' code has it");
+            return Err(Error::usage(message));
+        }
+        Form::Reduced => trained.save(&args.out, &provenance, true)?,
+        Form::Onnx => atomic::write_bytes(&args.out, &trained.onnx(&provenance)?)?,
+    }
+    Ok(Vec::new())
 }
 
 fn describe(answer: &Answer) -> String {

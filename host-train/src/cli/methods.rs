@@ -21,7 +21,7 @@ struct Row {
     name: &'static str,
     key: &'static str,
     about: &'static str,
-    /// `solver` or `network`.
+    /// `solver`, `network`, `deref-net` or `fit`.
     kind: &'static str,
     /// Parameters as the table counts them: with adversary and pretrained networks of the loss.
     parameters: usize,
@@ -30,9 +30,9 @@ struct Row {
     /// Those of them that never run.
     unused_parameters: usize,
     /// Multiply-adds per frame, counted as published: products with `ΦᵀΦ` dense.
-    macs_per_frame: u64,
+    macs_per_frame: Option<u64>,
     /// The same as computed here, with separable factors.
-    macs_per_frame_here: u64,
+    macs_per_frame_here: Option<u64>,
     /// Whether it sees five frames at a time.
     sequence: bool,
     reference: Reference,
@@ -46,7 +46,7 @@ struct Form {
     name: &'static str,
     about: &'static str,
     answering_parameters: usize,
-    macs_per_frame: u64,
+    macs_per_frame: Option<u64>,
 }
 
 /// Prints all methods, or those asked for.
@@ -69,6 +69,8 @@ fn row(method: &Method) -> Result<Row> {
     let (kind, sequence) = match method.solution {
         Solution::Solver { .. } => ("solver", false),
         Solution::Network(network) => ("network", network.sees_sequences()),
+        Solution::DeRefNet { .. } => ("deref-net", true),
+        Solution::Fit => ("fit", true),
     };
     let form = |variant: &Variant| -> Result<(Form, Plan)> {
         let plan = plan(method, Some(variant.name), false)?;
@@ -113,15 +115,13 @@ fn table(rows: &[Row]) -> String {
             .published
             .map_or_else(String::new, |p| format!("{:.2}", p.cso_map));
         for form in &row.variants {
+            let work = form
+                .macs_per_frame
+                .map_or_else(String::new, |work| format!("{:.2}", work as f64 / 1e6));
             let _ = writeln!(
                 text,
-                "{:<18} {:<14} {:>11} {:>11} {:>10.2} {published:>8}  {}",
-                row.key,
-                form.name,
-                row.parameters,
-                form.answering_parameters,
-                form.macs_per_frame as f64 / 1e6,
-                form.about,
+                "{:<18} {:<14} {:>11} {:>11} {work:>10} {published:>8}  {}",
+                row.key, form.name, row.parameters, form.answering_parameters, form.about,
             );
         }
     }

@@ -1,14 +1,15 @@
 //! Tensors and work of a network, found by recording it where nothing is computed.
 
-use derefnet_core::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE};
+use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, MAP_LEN, MAP_SIDE};
 
 use super::net::{Form, Input, Map, Net, Recorder};
 use super::sensor::Sensor;
-use super::tensors::{Role, Spec};
+use super::tensors::{Init, Role, Spec};
 use super::{Adversary, Method, Network, Solution};
 use crate::Result;
 use crate::autograd::{Tape, Var};
-use crate::backend::counting::Counting;
+use crate::backend::counting::{Counting, Steps};
+use crate::model::{DeRefNet, Frames, ModelConfig, Operators, Parameters, Trained};
 use crate::ops::Op;
 use crate::tensor::Shape;
 
@@ -52,10 +53,10 @@ pub struct Plan {
     /// Tensors before those of the adversary.
     pub own: usize,
     /// Multiply-adds per frame by the published way of counting: a batch of 20 frames, inference, the
-    /// matrix `ΦᵀΦ` dense.
-    pub multiply_adds: u64,
+    /// matrix `ΦᵀΦ` dense. None where it depends on the frames.
+    pub multiply_adds: Option<u64>,
     /// The same as computed here, with separable factors.
-    pub multiply_adds_here: u64,
+    pub multiply_adds_here: Option<u64>,
 }
 
 impl Plan {
@@ -88,8 +89,8 @@ pub fn plan(method: &Method, variant: Option<&str>, small: bool) -> Result<Plan>
     let variant = method.variant(variant)?;
     match method.solution {
         Solution::Solver { multiply_adds, .. } => Ok(Plan {
-            multiply_adds: multiply_adds[0],
-            multiply_adds_here: multiply_adds[1],
+            multiply_adds: Some(multiply_adds[0]),
+            multiply_adds_here: Some(multiply_adds[1]),
             ..Plan::default()
         }),
         Solution::Network(network) => {
@@ -106,21 +107,22 @@ pub fn plan(method: &Method, variant: Option<&str>, small: bool) -> Result<Plan>
             if let Some(adversary) = network.adversary() {
                 plan.specs.extend(declare_adversary(adversary, form(true)));
             }
-            let dense = network.steps_are_dense();
-            plan.multiply_adds = work(network, form(false), dense);
-            plan.multiply_adds_here = work(network, form(false), false);
+            plan.multiply_adds = Some(work(network, form(false), network.steps()));
+            plan.multiply_adds_here = Some(work(network, form(false), Steps::Separable));
             Ok(plan)
         }
+        Solution::DeRefNet { config, .. } => Ok(deref_net(config())),
+        Solution::Fit => Ok(Plan::default()),
     }
 }
 
 /// Describes something on a batch of one blank trajectory.
 fn record<T>(
     form: Form,
-    dense: bool,
+    steps: Steps,
     describe: impl FnOnce(&mut Net<'_>) -> T,
 ) -> (Vec<Spec>, u64) {
-    let backend = Counting { dense };
+    let backend = Counting { steps };
     let mut recorder = Declaring {
         tape: Tape::new(&backend),
         specs: Vec::new(),
@@ -141,7 +143,7 @@ fn record<T>(
 }
 
 fn declare(network: &dyn Network, form: Form) -> Vec<Spec> {
-    record(form, false, |net| network.forward(net)).0
+    record(form, Steps::Separable, |net| network.forward(net)).0
 }
 
 fn declare_adversary(adversary: Adversary, form: Form) -> Vec<Spec> {
@@ -155,9 +157,61 @@ fn declare_adversary(adversary: Adversary, form: Form) -> Vec<Spec> {
         let map: Map = net.constant(shape, &vec![0.0; shape.len()]);
         net.within(ADVERSARY, |net| (adversary.judge)(net, map))
     };
-    record(form, false, judge).0
+    record(form, Steps::Separable, judge).0
 }
 
-fn work(network: &dyn Network, form: Form, dense: bool) -> u64 {
-    record(form, dense, |net| network.forward(net)).1 / FRAMES as u64
+fn work(network: &dyn Network, form: Form, steps: Steps) -> u64 {
+    record(form, steps, |net| network.forward(net)).1 / FRAMES as u64
+}
+
+/// Tensors and work of DeRefNet, with those of its offset head if it has one.
+fn deref_net(config: ModelConfig) -> Plan {
+    let network = DeRefNet {
+        operators: Operators::new(vec![0.0; MAP_LEN * FRAME_LEN]),
+        parameters: Parameters::zeros(&config),
+        config,
+    };
+    let specs: Vec<Spec> = network
+        .parameters
+        .tensors
+        .iter()
+        .map(|t| Spec {
+            name: t.name.clone(),
+            shape: t.shape.clone(),
+            init: Init::Constant(0.0),
+            role: Role::Trained,
+        })
+        .collect();
+    // What the host does before the tape: Q y and Φᵀ y, dense as published, or the latter separable.
+    let separable = (FRAME_SIDE * FRAME_SIDE + FRAME_SIDE * MAP_SIDE) * MAP_SIDE;
+    let before = |back: usize| (MAP_LEN * FRAME_LEN + back) as u64;
+    Plan {
+        own: specs.len(),
+        specs,
+        multiply_adds: Some(on_tape(&network, Steps::Gram) + before(MAP_LEN * FRAME_LEN)),
+        multiply_adds_here: Some(on_tape(&network, Steps::Separable) + before(separable)),
+    }
+}
+
+/// Multiply-adds per frame that DeRefNet records.
+fn on_tape(network: &DeRefNet, steps: Steps) -> u64 {
+    let backend = Counting { steps };
+    let values: Vec<usize> = network
+        .parameters
+        .tensors
+        .iter()
+        .map(|t| t.values.len())
+        .collect();
+    let mut tape = Tape::new(&backend);
+    let leaves = network.leaves(&mut tape, &values, Trained::Nothing);
+    let frames = Frames {
+        counts: vec![0.0; FRAMES * FRAME_LEN],
+        length: FRAMES,
+    };
+    network.forward(&mut tape, &leaves, &frames, false);
+    if network.config.head.is_some() {
+        network.answer(&mut tape, &leaves, &frames);
+    }
+    let work: u64 = tape.costs().values().map(|cost| cost.multiply_adds).sum();
+    work / FRAMES as u64
 }

@@ -3,6 +3,7 @@
 use super::loss::{SCORED, Training};
 use super::net::{Layer, Map, Net};
 use super::{AS_PUBLISHED, Answer, Method, Network, Published, Reference, Solution};
+use crate::backend::counting::Steps;
 
 /// Registry entry.
 pub const METHOD: Method = Method {
@@ -60,6 +61,10 @@ impl Network for IstaNetPlusPlus {
             weight_decay: 0.0,
             ..Training::usual(SCORED)
         }
+    }
+
+    fn steps(&self) -> Steps {
+        Steps::Factors
     }
 }
 

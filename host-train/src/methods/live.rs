@@ -39,7 +39,7 @@ impl<B: Backend> Recorder for Live<'_, '_, B> {
 
 /// Puts all tensors, whose values are `values`, on the tape; those in `trained` have gradients
 /// unless they have another role.
-pub(crate) fn leaves<'a, B: Backend>(
+pub fn leaves<'a, B: Backend>(
     tape: &mut Tape<'a, B>,
     plan: &Plan,
     values: &'a [B::Buffer],

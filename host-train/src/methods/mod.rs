@@ -16,6 +16,7 @@ mod bsrgan;
 pub mod config;
 mod count;
 mod dbpn;
+mod deref_net;
 mod edsr;
 mod espcn;
 mod esrgan;
@@ -27,12 +28,14 @@ mod ista;
 mod ista_net;
 mod ista_net_plus;
 mod ista_net_plus_plus;
+pub mod job;
 mod lamp;
 mod liht;
 mod lista;
 mod live;
 pub mod loss;
 pub mod net;
+mod ours;
 mod published;
 mod rdn;
 mod rpca_net;
@@ -50,6 +53,7 @@ mod usr_net;
 
 pub use config::MethodConfig;
 pub use count::{Plan, plan};
+pub use live::leaves;
 pub use published::{Published, Reference};
 pub use run::MethodRun;
 pub use trained::{Ready, Trained};
@@ -58,6 +62,8 @@ use loss::Training;
 use net::{Map, Net};
 
 use crate::autograd::Var;
+use crate::backend::counting::Steps;
+use crate::model::ModelConfig;
 use crate::{Error, Result};
 
 /// A form of a method, by name.
@@ -115,9 +121,9 @@ pub trait Network: Sync {
         None
     }
 
-    /// Whether its data steps, counted as published, are products with a dense matrix.
-    fn steps_are_dense(&self) -> bool {
-        true
+    /// How the published figures count its data steps.
+    fn steps(&self) -> Steps {
+        Steps::Gram
     }
 
     /// Whether it sees five frames at a time and answers for the scored ones alone.
@@ -153,6 +159,26 @@ pub enum Solution {
     },
     /// A network of this module.
     Network(&'static dyn Network),
+    /// DeRefNet, whose network, training and evaluation are those of the whole program.
+    DeRefNet {
+        /// Its sizes.
+        config: fn() -> ModelConfig,
+        /// How its answers are read.
+        readout: Readout,
+    },
+    /// The fit of point sources alone, [`derefnet_core::locate`].
+    Fit,
+}
+
+/// How answers of DeRefNet are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readout {
+    /// Cells of the map, in f32.
+    Grid,
+    /// Cells of the map of the quantised network.
+    QuantisedGrid,
+    /// The offset head and the fit together.
+    OffGrid,
 }
 
 /// A method and what is known of it.
@@ -204,7 +230,11 @@ impl Method {
     pub fn network(&self) -> Result<&'static dyn Network> {
         match self.solution {
             Solution::Network(network) => Ok(network),
-            Solution::Solver { .. } => {
+            Solution::DeRefNet { .. } => Err(Error::usage(format!(
+                "{} is trained by `derefnet train`",
+                self.key
+            ))),
+            Solution::Solver { .. } | Solution::Fit => {
                 Err(Error::usage(format!("{} has nothing to train", self.key)))
             }
         }
@@ -229,7 +259,7 @@ pub(crate) const AS_PUBLISHED: &[Variant] = &[Variant {
     about: "as published",
 }];
 
-/// All methods, in the order of Table 7.
+/// All methods: Table 7 in its order, then ours.
 pub const METHODS: &[Method] = &[
     ista::METHOD,
     bid::METHOD,
@@ -253,4 +283,9 @@ pub const METHODS: &[Method] = &[
     usr_net::METHOD,
     ti_lista::METHOD,
     rpca_net::METHOD,
+    deref_net::METHOD,
+    ours::FIT,
+    ours::OFF_GRID,
+    ours::EDGE,
+    ours::EDGE_QUANTISED,
 ];

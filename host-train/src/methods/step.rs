@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::adversarial::{judge_losses, method_loss};
-use super::live::{Live, leaves, updated};
-use super::loss::record;
-use super::net::{Form, Input, Net};
+use super::Adversary;
+use super::job::{Job, Recorded};
+use super::live::{leaves, updated};
+use super::net::{Form, Input};
 use super::run::MethodRun;
-use super::{Adversary, Answer};
 use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
 use crate::backend::cpu::{Buffer, Cpu};
@@ -100,11 +99,17 @@ impl MethodRun {
         }
     }
 
-    fn input<'a>(&'a self, frames: &'a Frames) -> Input<'a> {
-        Input {
-            counts: &frames.counts,
-            length: frames.length,
-            sensor: &self.sensor,
+    fn job<'a>(&'a self, batch: &'a Batch) -> Job<'a> {
+        Job {
+            network: self.network,
+            form: self.form(),
+            input: Input {
+                counts: &batch.frames.counts,
+                length: batch.frames.length,
+                sensor: &self.sensor,
+            },
+            labels: &batch.labels,
+            summation: self.state.config.summation,
         }
     }
 
@@ -113,57 +118,10 @@ impl MethodRun {
         let range = 0..self.plan.own;
         let mut tape = Tape::new(&self.backend);
         let leaves = leaves(&mut tape, &self.plan, &self.values, range.clone());
-        let mut live = Live::new(&mut tape, &leaves);
-        let mut net = Net::new(&mut live, self.input(&batch.frames), self.form());
-        let mut answer = self.network.forward(&mut net);
-        let mut updates = net.into_updates();
-        if let Some(adversary) = self.network.adversary() {
-            updates.extend(self.judged(&mut live, batch, adversary, &mut answer));
-        }
-        let mut net = Net::new(&mut live, self.input(&batch.frames), self.form());
-        let data = self.network.training(&self.state.config.variant).data;
-        let summation = self.state.config.summation;
-        let (total, terms) = record(&mut net, data, &answer, &batch.labels, summation);
-        let scalar = |var: Var| tape.value(var)[0];
-        let regression = terms.iter().map(|&v| scalar(v)).sum();
-        let losses = StepLosses {
-            total: scalar(total),
-            constraint: answer.terms.iter().map(|term| scalar(term.value)).sum(),
-            align: 0.0,
-            regression,
-        };
-        let states = updated(&tape, &self.state.tensors, &updates);
-        let maps = match self.network.adversary() {
-            Some(_) => tape.download(answer.map.var),
-            None => Vec::new(),
-        };
-        Passed {
-            losses,
-            gradients: self.gradients(tape, total, &leaves, range.clone()),
-            range,
-            states,
-            maps,
-        }
-    }
-
-    /// Adds the adversarial term to `answer`.
-    fn judged(
-        &self,
-        live: &mut Live<'_, '_, Cpu>,
-        batch: &Batch,
-        adversary: Adversary,
-        answer: &mut Answer,
-    ) -> Vec<super::net::Update> {
-        let input = self.input(&batch.frames);
-        let (term, updates) = method_loss(
-            live,
-            (input, self.form()),
-            adversary,
-            answer.map,
-            &batch.labels,
-        );
-        answer.terms.push(term);
-        updates
+        let recorded = self.job(batch).record(&mut tape, &leaves);
+        let judged = recorded.map.filter(|_| self.network.adversary().is_some());
+        let maps = judged.map_or_else(Vec::new, |map| tape.download(map.var));
+        self.passed(tape, &recorded, &leaves, (range, maps))
     }
 
     /// Loss and gradients of the adversary on label maps and on the method's `maps`.
@@ -171,21 +129,33 @@ impl MethodRun {
         let range = self.plan.own..self.plan.specs.len();
         let mut tape = Tape::new(&self.backend);
         let leaves = leaves(&mut tape, &self.plan, &self.values, range.clone());
-        let mut live = Live::new(&mut tape, &leaves);
-        let input = self.input(&batch.frames);
-        let both = (maps, batch.labels.as_slice());
-        let (total, updates) = judge_losses(&mut live, (input, self.form()), adversary, both);
+        let job = self.job(batch);
+        let recorded = job.record_adversary(&mut tape, &leaves, adversary, maps);
+        self.passed(tape, &recorded, &leaves, (range, Vec::new()))
+    }
+
+    fn passed(
+        &self,
+        tape: Tape<'_, Cpu>,
+        recorded: &Recorded,
+        leaves: &BTreeMap<String, Var>,
+        (range, maps): (Range<usize>, Vec<f32>),
+    ) -> Passed {
+        let scalar = |var: Var| tape.value(var)[0];
+        let sum = |vars: &[Var]| vars.iter().map(|&v| scalar(v)).sum();
         let losses = StepLosses {
-            total: tape.value(total)[0],
-            ..StepLosses::default()
+            total: scalar(recorded.total),
+            constraint: sum(&recorded.terms),
+            align: 0.0,
+            regression: sum(&recorded.data),
         };
-        let states = updated(&tape, &self.state.tensors, &updates);
+        let states = updated(&tape, &self.state.tensors, &recorded.updates);
         Passed {
             losses,
-            gradients: self.gradients(tape, total, &leaves, range.clone()),
+            gradients: self.gradients(tape, recorded.total, leaves, range.clone()),
             range,
             states,
-            maps: Vec::new(),
+            maps,
         }
     }
 

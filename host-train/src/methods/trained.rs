@@ -13,7 +13,7 @@ use super::live::{Live, leaves};
 use super::net::{Form, Input, Net};
 use super::sensor::Sensor;
 use super::tensors::{Role, initialise};
-use super::{Method, Network};
+use super::{Answer, Method, Network};
 use crate::autograd::Tape;
 use crate::backend::Backend;
 use crate::model::file::{Tensors, header_text, parse_header};
@@ -103,6 +103,11 @@ impl Trained {
         self.network.sees_sequences()
     }
 
+    /// Describes the network.
+    pub(crate) fn describe(&self, net: &mut Net<'_>) -> Answer {
+        self.network.forward(net)
+    }
+
     fn form(&self) -> Form {
         Form {
             variant: self.variant,
@@ -140,6 +145,12 @@ impl Trained {
             provenance: provenance.clone(),
         };
         tensors.write(path, &header_text(path, &header)?)
+    }
+
+    /// Whether `path` is a sound file of [`Trained::save`].
+    pub fn is_file(path: &Path) -> bool {
+        let header = Tensors::read(path).map(|(_, header)| header);
+        matches!(header, Ok(Some(text)) if text.starts_with("{\"method\""))
     }
 
     /// Reads a file written by [`Trained::save`].

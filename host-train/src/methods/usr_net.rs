@@ -15,6 +15,7 @@ use super::blocks::residuals;
 use super::loss::{SCORED, Training};
 use super::net::{Layer, Map, Net};
 use super::{AS_PUBLISHED, Answer, Method, Network, Published, Reference, Solution};
+use crate::backend::counting::Steps;
 use crate::ops::{Function, Interpolation, Stride};
 
 /// Registry entry.
@@ -120,8 +121,8 @@ impl Network for UsrNet {
     }
 
     /// Published as transforms, which nobody counts.
-    fn steps_are_dense(&self) -> bool {
-        false
+    fn steps(&self) -> Steps {
+        Steps::Separable
     }
 }
 
@@ -169,4 +170,126 @@ fn denoise(net: &mut Net<'_>, x: Map) -> Map {
     let x = net.resize(x, MAP_SIDE, Interpolation::Bilinear);
     let x = net.add(x, first);
     net.conv("tail", x, Layer::new(1, 3).bare())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Complex = (f64, f64);
+
+    fn times(a: Complex, b: Complex) -> Complex {
+        (a.0 * b.0 - a.1 * b.1, a.0 * b.1 + a.1 * b.0)
+    }
+
+    /// Two-dimensional discrete Fourier transform of 33×33 values; `sign` -1 there, 1 back.
+    fn transform(x: &[Complex], sign: f64) -> Vec<Complex> {
+        let along = |x: &[Complex], stride: usize| -> Vec<Complex> {
+            let value = |at: usize| {
+                let place = at / stride % MAP_SIDE;
+                let first = at - place * stride;
+                (0..MAP_SIDE).fold((0.0, 0.0), |sum: Complex, k| {
+                    let turns = (place * k % MAP_SIDE) as f64 / MAP_SIDE as f64;
+                    let angle = sign * core::f64::consts::TAU * turns;
+                    let term = times(x[first + k * stride], (libm::cos(angle), libm::sin(angle)));
+                    (sum.0 + term.0, sum.1 + term.1)
+                })
+            };
+            (0..MAP_LEN).map(value).collect()
+        };
+        along(&along(x, 1), MAP_SIDE)
+    }
+
+    /// Mean over the nine blocks of 11×11 of a spectrum, in the place of each.
+    fn folded(x: &[Complex]) -> Vec<Complex> {
+        let value = |at: usize| {
+            let (i, j) = (at / MAP_SIDE % FRAME_SIDE, at % MAP_SIDE % FRAME_SIDE);
+            (0..9).fold((0.0, 0.0), |sum: Complex, block| {
+                let (a, b) = (i + block / 3 * FRAME_SIDE, j + block % 3 * FRAME_SIDE);
+                let v = x[a * MAP_SIDE + b];
+                (sum.0 + v.0 / 9.0, sum.1 + v.1 / 9.0)
+            })
+        };
+        (0..MAP_LEN).map(value).collect()
+    }
+
+    /// The published quotient of spectra: with `F` the blur's and `R = F̄ Y + αX`,
+    /// `(R - F̄ · fold(F R) / (fold(|F|²) + α)) / α`.
+    fn published(y: &[f64], x: &[f64], alpha: f64) -> Vec<f64> {
+        let (h, _) = blur();
+        // The middle tap of the first pixel's row lies on cell 0.
+        let kernel: Vec<Complex> = (0..MAP_LEN)
+            .map(|k| (h[k / MAP_SIDE] * h[k % MAP_SIDE], 0.0))
+            .collect();
+        let blur = transform(&kernel, -1.0);
+        let mut inserted = vec![(0.0, 0.0); MAP_LEN];
+        for (pixel, &value) in y.iter().enumerate() {
+            let (a, b) = (pixel / FRAME_SIDE, pixel % FRAME_SIDE);
+            inserted[SCALE * a * MAP_SIDE + SCALE * b] = (value, 0.0);
+        }
+        let frame = transform(&inserted, -1.0);
+        let start = transform(&x.iter().map(|&v| (v, 0.0)).collect::<Vec<_>>(), -1.0);
+        let conjugate = |v: Complex| (v.0, -v.1);
+        let right: Vec<Complex> = (0..MAP_LEN)
+            .map(|k| {
+                let g = times(conjugate(blur[k]), frame[k]);
+                (g.0 + alpha * start[k].0, g.1 + alpha * start[k].1)
+            })
+            .collect();
+        let both = blur.iter().zip(&right).map(|(&f, &r)| times(f, r));
+        let both = folded(&both.collect::<Vec<_>>());
+        let power = folded(
+            &blur
+                .iter()
+                .map(|f| (f.0 * f.0 + f.1 * f.1, 0.0))
+                .collect::<Vec<_>>(),
+        );
+        let spectrum: Vec<Complex> = (0..MAP_LEN)
+            .map(|k| {
+                let share = 1.0 / (power[k].0 + alpha);
+                let e = (both[k].0 * share, both[k].1 * share);
+                let back = times(conjugate(blur[k]), e);
+                ((right[k].0 - back.0) / alpha, (right[k].1 - back.1) / alpha)
+            })
+            .collect();
+        let n = MAP_LEN as f64;
+        transform(&spectrum, 1.0).iter().map(|v| v.0 / n).collect()
+    }
+
+    /// `x - ρ · (G x G - Hᵀy)`.
+    fn ours(y: &[f64], x: &[f64], alpha: f64) -> Vec<f64> {
+        let (h, power) = blur();
+        let gram: Vec<f64> = gram(&h).iter().map(|&v| f64::from(v)).collect();
+        let back = transposed(&h);
+        let product = |a: &[f64], b: &[f64]| -> Vec<f64> {
+            let value = |at: usize| {
+                let (i, j) = (at / MAP_SIDE, at % MAP_SIDE);
+                (0..MAP_SIDE)
+                    .map(|k| a[i * MAP_SIDE + k] * b[k * MAP_SIDE + j])
+                    .sum()
+            };
+            (0..MAP_LEN).map(value).collect()
+        };
+        let seen = product(&product(&gram, x), &gram);
+        let rho = 1.0 / (power + alpha);
+        let value = |(cell, x): (usize, &f64)| {
+            let row = &back[cell * FRAME_LEN..(cell + 1) * FRAME_LEN];
+            let wanted: f64 = row.iter().zip(y).map(|(&b, y)| f64::from(b) * y).sum();
+            x - rho * (seen[cell] - wanted)
+        };
+        x.iter().enumerate().map(value).collect()
+    }
+
+    #[test]
+    fn the_data_step_is_the_published_one() {
+        let y: Vec<f64> = (0..FRAME_LEN).map(|k| (k * 37 % 101) as f64).collect();
+        let x: Vec<f64> = (0..MAP_LEN).map(|k| (k * 53 % 97) as f64).collect();
+        for alpha in [0.01, 0.7] {
+            let (a, b) = (published(&y, &x, alpha), ours(&y, &x, alpha));
+            for (cell, (a, b)) in a.iter().zip(&b).enumerate() {
+                // Matrices are rounded to f32.
+                assert!((a - b).abs() < 1e-3, "cell {cell}: {a}, ours {b}");
+            }
+        }
+    }
 }

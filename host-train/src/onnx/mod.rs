@@ -13,6 +13,7 @@
 //! [`Builder::deform_conv2d`]. Metadata hold physics, sizes and provenance as JSON.
 
 mod graph;
+mod method;
 mod network;
 mod ops;
 mod proto;

@@ -1,6 +1,6 @@
 //! Problems for the losses and their weighted sum.
 
-use derefnet::ops::{AbsoluteError, Op, SquaredError, WeightedSum};
+use derefnet::ops::{AbsoluteError, Op, SquaredError, Total, WeightedSum};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -17,6 +17,8 @@ pub enum Loss {
     SquaredNorm,
     /// Absolute error.
     Absolute,
+    /// Sum of one input.
+    Total,
     /// Weighted sum; `len` is the number of scalars.
     Weighted,
 }
@@ -35,10 +37,11 @@ pub struct Problem {
 }
 
 /// All losses.
-pub const KINDS: [Loss; 4] = [
+pub const KINDS: [Loss; 5] = [
     Loss::Squared,
     Loss::SquaredNorm,
     Loss::Absolute,
+    Loss::Total,
     Loss::Weighted,
 ];
 
@@ -75,7 +78,7 @@ pub fn named() -> Vec<(&'static str, Problem)> {
         scale: 1.0 / 150_001.0,
         seed: 10,
     };
-    KINDS[..3]
+    KINDS[..4]
         .iter()
         .map(|&kind| ("several slices", problem(kind)))
         .collect()
@@ -101,6 +104,13 @@ impl Problem {
         }
     }
 
+    fn total(&self) -> Total {
+        Total {
+            len: self.len,
+            scale: self.scale,
+        }
+    }
+
     fn weighted(&self) -> WeightedSum {
         WeightedSum {
             weights: Draw::new(self.seed, 8).normal(self.len, 1.0),
@@ -113,6 +123,7 @@ impl Case for Problem {
         match self.kind {
             Loss::Squared | Loss::SquaredNorm => self.squared().into(),
             Loss::Absolute => self.absolute().into(),
+            Loss::Total => self.total().into(),
             Loss::Weighted => self.weighted().into(),
         }
     }
@@ -121,7 +132,7 @@ impl Case for Problem {
     fn inputs(&self) -> Vec<Vec<f32>> {
         let (count, len) = match self.kind {
             Loss::Squared | Loss::Absolute => (2, self.len),
-            Loss::SquaredNorm => (1, self.len),
+            Loss::SquaredNorm | Loss::Total => (1, self.len),
             Loss::Weighted => (self.len as u64, 1),
         };
         let draw = |i| {
@@ -143,6 +154,7 @@ impl Case for Problem {
         match self.kind {
             Loss::Squared | Loss::SquaredNorm => loss::squared(&self.squared(), inputs),
             Loss::Absolute => loss::absolute(&self.absolute(), inputs),
+            Loss::Total => loss::total(&self.total(), inputs),
             Loss::Weighted => loss::weighted(&self.weighted(), inputs),
         }
     }
@@ -153,6 +165,7 @@ impl Case for Problem {
                 loss::squared_backward(&self.squared(), inputs, dy)
             }
             Loss::Absolute => loss::absolute_backward(&self.absolute(), inputs, dy),
+            Loss::Total => loss::total_backward(&self.total(), dy),
             Loss::Weighted => loss::weighted_backward(&self.weighted(), dy),
         }
     }
@@ -176,6 +189,10 @@ impl Case for Problem {
                 let output = loss::absolute(&self.absolute(), &inputs);
                 (output, vec![vec![everywhere; self.len]; 2])
             }
+            Loss::Total => (
+                loss::total(&self.total(), &inputs),
+                loss::total_backward(&self.total(), dy),
+            ),
             Loss::Squared | Loss::SquaredNorm => (
                 loss::squared(&self.squared(), &inputs),
                 loss::squared_backward(&self.squared(), &inputs, dy),

@@ -1,6 +1,6 @@
-//! `scale · Σ (a - b)²`, `scale · Σ |a - b|` and `Σ weights[i] · input[i]`.
+//! `scale · Σ (a - b)²`, `scale · Σ |a - b|`, `scale · Σ a` and `Σ weights[i] · input[i]`.
 
-use derefnet::ops::{AbsoluteError, SquaredError, WeightedSum};
+use derefnet::ops::{AbsoluteError, SquaredError, Total, WeightedSum};
 
 use super::sign;
 
@@ -58,4 +58,14 @@ pub fn weighted_backward(op: &WeightedSum, dy: &[f64]) -> Vec<Vec<f64>> {
         .iter()
         .map(|&w| vec![f64::from(w) * dy[0]])
         .collect()
+}
+
+/// The total.
+pub fn total(op: &Total, inputs: &[Vec<f64>]) -> Vec<f64> {
+    vec![f64::from(op.scale) * inputs[0].iter().sum::<f64>()]
+}
+
+/// Gradient of the total.
+pub fn total_backward(op: &Total, dy: &[f64]) -> Vec<Vec<f64>> {
+    vec![vec![f64::from(op.scale) * dy[0]; op.len]]
 }

@@ -6,12 +6,12 @@ use super::{Interpolation, Resize};
 use crate::backend::cpu::{Buffer, Cpu, with_scratch};
 use crate::ops::{Operator, Saved};
 
-/// `(1 - share) · x[first] + share · x[second]`.
+/// `shares[0] · x[first] + shares[1] · x[second]`.
 #[derive(Clone, Copy)]
 struct Blend {
     first: usize,
     second: usize,
-    share: f32,
+    shares: [f32; 2],
 }
 
 /// Where each of `to` outputs reads among `from` inputs.
@@ -19,16 +19,17 @@ fn blends(interpolation: Interpolation, from: usize, to: usize) -> Vec<Blend> {
     let nearest = |i| Blend {
         first: i * from / to,
         second: i * from / to,
-        share: 0.0,
+        shares: [1.0, 0.0],
     };
     let bilinear = |i: usize| {
         let place = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;
         let place = place.max(0.0);
         let first = (place as usize).min(from - 1);
+        let rest = place - first as f64;
         Blend {
             first,
             second: (first + 1).min(from - 1),
-            share: (place - first as f64) as f32,
+            shares: [1.0 - rest, rest].map(|share| share as f32),
         }
     };
     match interpolation {
@@ -65,12 +66,12 @@ impl Plan {
             for (row, y) in self.rows.iter().zip(y.chunks_exact_mut(self.wide)) {
                 let [a, b] = [row.first, row.second].map(|k| &x[k * self.line..][..self.line]);
                 for ((m, a), b) in between.iter_mut().zip(a).zip(b) {
-                    *m = a + row.share * (b - a);
+                    *m = row.shares[0] * a + row.shares[1] * b;
                 }
                 for (column, y) in self.columns.iter().zip(y.chunks_exact_mut(c)) {
                     let [a, b] = [column.first, column.second].map(|k| &between[k * c..][..c]);
                     for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
-                        *y = a + column.share * (b - a);
+                        *y = column.shares[0] * a + column.shares[1] * b;
                     }
                 }
             }
@@ -84,11 +85,11 @@ impl Plan {
             for (row, dy) in self.rows.iter().zip(dy.chunks_exact(self.wide)) {
                 between.fill(0.0);
                 for (column, dy) in self.columns.iter().zip(dy.chunks_exact(c)) {
-                    add(&mut between[column.first * c..], dy, 1.0 - column.share);
-                    add(&mut between[column.second * c..], dy, column.share);
+                    add(&mut between[column.first * c..], dy, column.shares[0]);
+                    add(&mut between[column.second * c..], dy, column.shares[1]);
                 }
-                add(&mut dx[row.first * self.line..], between, 1.0 - row.share);
-                add(&mut dx[row.second * self.line..], between, row.share);
+                add(&mut dx[row.first * self.line..], between, row.shares[0]);
+                add(&mut dx[row.second * self.line..], between, row.shares[1]);
             }
         });
     }
