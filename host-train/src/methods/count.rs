@@ -9,7 +9,7 @@ use super::{Adversary, Method, Network, Solution};
 use crate::Result;
 use crate::autograd::{Tape, Var};
 use crate::backend::counting::{Counting, Steps};
-use crate::model::{DeRefNet, Frames, ModelConfig, Operators, Parameters, Trained};
+use crate::model::{DeRefNet, Frames, ModelConfig, Operators, Parameters, TimeConvention, Trained};
 use crate::ops::Op;
 use crate::tensor::Shape;
 
@@ -188,7 +188,11 @@ fn deref_net(config: ModelConfig) -> Plan {
     Plan {
         own: specs.len(),
         specs,
-        multiply_adds: Some(on_tape(&network, Steps::Gram) + before(MAP_LEN * FRAME_LEN)),
+        multiply_adds: Some(
+            on_tape(&network, Steps::Gram)
+                + before(MAP_LEN * FRAME_LEN)
+                + repeated(&network.config) as u64 / FRAMES as u64,
+        ),
         multiply_adds_here: Some(on_tape(&network, Steps::Separable) + before(separable)),
     }
 }
@@ -214,4 +218,17 @@ fn on_tape(network: &DeRefNet, steps: Steps) -> u64 {
     }
     let work: u64 = tape.costs().values().map(|cost| cost.multiply_adds).sum();
     work / FRAMES as u64
+}
+
+/// What the released code computes again for every pair of a window, where frames have one time, and
+/// what it multiplies to find the gates, per batch: features of both frames, their half of the
+/// attention, and a matrix of which row sums suffice.
+fn repeated(config: &ModelConfig) -> usize {
+    if config.time != TimeConvention::Trajectory {
+        return 0;
+    }
+    let (pairs, c) = (4 * (FRAMES - 4), config.channels);
+    let features = (2 * pairs - FRAMES) * 9 * c * MAP_LEN;
+    let attention = (2 * pairs - 2 * FRAMES) * (c * c / 2) * MAP_LEN;
+    features + attention + FRAMES * MAP_LEN * MAP_LEN
 }

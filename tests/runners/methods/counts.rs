@@ -1,5 +1,6 @@
 //! Parameters and multiply-adds of every method against those of the authors' modules.
 
+use derefnet::methods::tensors::{Role, Spec};
 use derefnet::methods::{METHODS, Method, Solution, plan};
 
 /// Parameters with adversaries and pretrained losses, of the network that answers, and million
@@ -125,9 +126,12 @@ fn small_forms_have_the_same_parts() {
             let [large, small] =
                 [false, true].map(|small| plan(method, Some(variant.name), small).unwrap());
             assert!(small.specs.len() <= large.specs.len());
+            // The last of RPCANet's mergers, whichever it is, alone collects moments.
+            let counted = |s: &&Spec| s.role != Role::State;
             let within = small
                 .specs
                 .iter()
+                .filter(counted)
                 .all(|s| large.specs.iter().any(|l| l.name == s.name));
             assert!(within, "{} {}", method.key, variant.name);
         }

@@ -5,5 +5,6 @@
 )]
 
 mod counts;
+mod exported;
 mod gradients;
 mod runs;

@@ -1,6 +1,6 @@
 //! Layers with tensors.
 
-use super::{Map, Net, Update};
+use super::{Map, Net};
 use crate::autograd::Var;
 use crate::methods::tensors::{Init, Role};
 use crate::ops::{

@@ -39,7 +39,10 @@ impl Drawing<'_> {
         // Rows and maps of one channel have their values in one order, whatever the layout.
         let is_row = |item: &[usize]| item[0] == 1 || item[1..].iter().product::<usize>() == 1;
         let fits = is_row(value.item()) && is_row(&item);
-        fits.then(|| self.builder.reshape("as", &value, 1, &item))
+        fits.then(|| {
+            let name = format!("{var:?}");
+            self.builder.reshape(&name, &value, 1, &item)
+        })
     }
 
     /// The items of a value as they are.
