@@ -83,7 +83,7 @@ struct Stage {
 
 impl Network for FistaNet {
     fn forward(&self, net: &mut Net<'_>) -> Answer {
-        let stages = net.pick(STAGES, 2);
+        let stages = net.pick(STAGES, 3);
         let threshold = Schedule::new(net, "threshold", -0.5, -2.0);
         let step = Schedule::new(net, "step", -0.2, 0.1);
         let momentum = Schedule::new(net, "momentum", 0.5, 0.0);
