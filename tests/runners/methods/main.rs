@@ -7,4 +7,5 @@
 mod counts;
 mod exported;
 mod gradients;
+mod losses;
 mod runs;
