@@ -21,6 +21,7 @@ use derefnet::train::{Adam, AdamConfig, Losses, Optimiser};
 use derefnet_tests::cases::check::Expected;
 use derefnet_tests::cases::training_step::{Problem, all};
 use derefnet_tests::cases::{self, Case};
+use derefnet_tests::every_operator;
 use derefnet_tests::tolerance::{DEVICE_GRADIENT, DEVICE_STEP, LOSS_VALUE};
 use proptest::prelude::*;
 
@@ -74,21 +75,7 @@ macro_rules! operators {
     )*};
 }
 
-operators!(
-    arithmetic
-    channel_stats
-    concat
-    conv2d
-    data_step
-    deform_conv2d
-    gather
-    group_scale
-    loss
-    offset_likelihood
-    per_item
-    soft_threshold
-    time_code
-);
+every_operator!(operators);
 
 mod adam {
     use super::*;

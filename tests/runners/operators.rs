@@ -11,8 +11,8 @@ use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cpu::arch::Isa;
 use derefnet_tests::cases::check::Expected;
 use derefnet_tests::cases::{self, Case};
-use derefnet_tests::properties;
 use derefnet_tests::property::sound;
+use derefnet_tests::{every_operator, properties};
 
 /// One backend per instruction set. They outlive the problems, so that recycled buffers are dirty.
 fn cpus() -> &'static [Cpu] {
@@ -60,21 +60,7 @@ macro_rules! operators {
     )*};
 }
 
-operators!(
-    arithmetic
-    channel_stats
-    concat
-    conv2d
-    data_step
-    deform_conv2d
-    gather
-    group_scale
-    loss
-    offset_likelihood
-    per_item
-    soft_threshold
-    time_code
-);
+every_operator!(operators);
 
 #[test]
 fn per_item_costs_are_those_of_its_nodes() {

@@ -88,17 +88,17 @@ impl FloatLayer<'_> {
             })?;
             let scaling = ((bias / unit).round() as i32, factor);
             let worth = factor.factor() * out;
-            bound.slopes.extend(self.missed(floats, &weights, worth));
+            let missed = self.missed(floats, &weights, worth);
             let rest = (bias - worth * f64::from(scaling.0)).abs() + 0.5 * out;
-            bound.rests.push(rest);
             let greatest = self.input_step * MOST_INPUT;
             let sum: f64 = floats.iter().map(|&w| f64::from(w).abs()).sum();
             let reach = sum * greatest + bias.abs();
             if reach > 0.0 {
-                bound.share = bound
-                    .share
-                    .max(bound.at(output, &vec![greatest; per_output / self.taps]) / reach);
+                let most = missed.iter().sum::<f64>() * greatest + rest;
+                bound.share = bound.share.max(most / reach);
             }
+            bound.slopes.extend(missed);
+            bound.rests.push(rest);
             // As kernel row, kernel column, input channel.
             let inputs = weights.len() / self.taps;
             let order = (0..self.taps).flat_map(|t| (0..inputs).map(move |i| i * self.taps + t));

@@ -2,9 +2,9 @@
 //!
 //! [`calibrate`](fn@calibrate) passes frames of the training split through the float network and notes
 //! how far every tensor reaches; [`fold`](fn@fold) turns ranges into scales, weights into `i8`, and
-//! scales into factors, proves that no sum can overflow and how far each layer can stray; the result is a file that
-//! `derefnet_core::weights` reads. [`Quantised`] runs it, [`compare`](fn@compare) says how far each tensor
-//! strays from the float network. `core/FORMAT.md` is the contract.
+//! scales into factors, proves that no sum can overflow and how far each layer can stray; the result is
+//! a file that `derefnet_core::weights` reads. [`Quantised`] runs it, [`compare`](fn@compare) says how
+//! far each tensor strays from the float network. `core/FORMAT.md` is the contract.
 
 mod body;
 mod calibrate;

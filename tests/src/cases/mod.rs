@@ -149,3 +149,25 @@ pub fn wide(values: &[f32]) -> Vec<f64> {
 pub fn unsigned(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| v.abs()).collect()
 }
+
+/// Calls the macro `$each` with the stems of all operators: what every backend is tested on.
+#[macro_export]
+macro_rules! every_operator {
+    ($each:ident) => {
+        $each!(
+            arithmetic
+            channel_stats
+            concat
+            conv2d
+            data_step
+            deform_conv2d
+            gather
+            group_scale
+            loss
+            offset_likelihood
+            per_item
+            soft_threshold
+            time_code
+        );
+    };
+}

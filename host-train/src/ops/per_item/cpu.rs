@@ -157,15 +157,6 @@ impl PerItem {
         let ids = (0..self.nodes.len()).map(|node| Id(self.inputs.len() + node));
         ids.map(|id| self.len_of(id)).collect()
     }
-
-    /// Which values need a gradient, given which inputs do.
-    fn needs(&self, inputs: impl Iterator<Item = bool>) -> Vec<bool> {
-        let mut needs: Vec<bool> = inputs.collect();
-        for node in &self.nodes {
-            needs.push(node.inputs.iter().any(|id| needs[id.0]));
-        }
-        needs
-    }
 }
 
 impl Operator<Cpu> for PerItem {
@@ -174,10 +165,7 @@ impl Operator<Cpu> for PerItem {
     }
 
     fn output_len(&self) -> usize {
-        self.outputs
-            .iter()
-            .map(|&id| self.n * self.len_of(id))
-            .sum()
+        self.outputs_len()
     }
 
     fn multiply_adds(&self) -> u64 {

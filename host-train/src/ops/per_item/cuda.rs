@@ -109,7 +109,7 @@ impl<'a> Plan<'a> {
         wanted: &[bool],
     ) -> Vec<Option<Buffer>> {
         let values = self.values(saved.output, saved.kept);
-        let needs = self.needs(wanted);
+        let needs = self.graph.needs(wanted.iter().copied());
         let first = wanted.len();
         let mut sums: Vec<Option<Buffer>> = needs.iter().map(|_| None).collect();
         for (node, operator) in self.operators.iter().enumerate().rev() {
@@ -143,16 +143,6 @@ impl<'a> Plan<'a> {
         }
         sums
     }
-
-    /// Which inputs and nodes need a gradient, given which inputs do. Constants have none: operators
-    /// give none for them.
-    fn needs(&self, wanted: &[bool]) -> Vec<bool> {
-        let mut needs = wanted.to_vec();
-        for node in &self.graph.nodes {
-            needs.push(node.inputs.iter().any(|id| needs[id.0]));
-        }
-        needs
-    }
 }
 
 impl Operator<Cuda> for PerItem {
@@ -161,10 +151,7 @@ impl Operator<Cuda> for PerItem {
     }
 
     fn output_len(&self) -> usize {
-        self.outputs
-            .iter()
-            .map(|&id| self.n * self.len_of(id))
-            .sum()
+        self.outputs_len()
     }
 
     fn multiply_adds(&self) -> u64 {

@@ -43,6 +43,22 @@ impl PerItem {
         inputs.split_at(self.itemwise(node).item_inputs())
     }
 
+    /// Values of all outputs.
+    pub(super) fn outputs_len(&self) -> usize {
+        let outputs = self.outputs.iter();
+        outputs.map(|&id| self.n * self.len_of(id)).sum()
+    }
+
+    /// Which inputs and nodes need a gradient, given which inputs do. Constants have none: operators
+    /// give none for them.
+    pub(super) fn needs(&self, inputs: impl Iterator<Item = bool>) -> Vec<bool> {
+        let mut needs: Vec<bool> = inputs.collect();
+        for node in &self.nodes {
+            needs.push(node.inputs.iter().any(|id| needs[id.0]));
+        }
+        needs
+    }
+
     /// The operator whose result `id` is.
     pub(super) fn node(&self, id: Id) -> Option<usize> {
         id.0.checked_sub(self.inputs.len())
