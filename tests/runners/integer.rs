@@ -10,7 +10,7 @@ use derefnet_core::stream::{HeadMemory, MapMemory, Memory, Readout, Stream, Stre
 use derefnet_core::weights::Model;
 use derefnet_tests::models::{Numbers, Sizes, biased_model, random_model};
 use derefnet_tests::oracle::integer::Integer;
-use derefnet_tests::properties;
+use derefnet_tests::{dear_properties, properties};
 use proptest::prelude::*;
 
 /// What a run shows. Tensors come anew with every frame: the last ones stay; rows add up.
@@ -267,20 +267,22 @@ fn stream_is_window(file: &[u8], readout: Readout, acts: &[Act]) {
     }
 }
 
-properties! {
+dear_properties! {
     fn maps_of_streams_are_those_of_windows(acts in acts()) {
         let sizes = Sizes { map: Some([8, 1, 0]), head: None };
         stream_is_window(&random_model(7, sizes), Readout::Grid, &acts);
     }
 
-    fn claims_of_streams_are_those_of_windows(acts in acts()) {
-        let sizes = Sizes { map: None, head: Some([8, 1]) };
-        stream_is_window(&random_model(8, sizes), Readout::Head, &acts);
-    }
-
     fn fits_of_streams_are_those_of_windows(acts in acts()) {
         let sizes = Sizes { map: None, head: Some([8, 0]) };
         stream_is_window(&random_model(9, sizes), Readout::HeadFit, &acts);
+    }
+}
+
+properties! {
+    fn claims_of_streams_are_those_of_windows(acts in acts()) {
+        let sizes = Sizes { map: None, head: Some([8, 1]) };
+        stream_is_window(&random_model(8, sizes), Readout::Head, &acts);
     }
 
     fn random_answers_are_read_without_fault(seed in any::<u64>()) {

@@ -14,7 +14,7 @@ use derefnet::model::{DeRefNet, Frames, TimeConvention};
 use derefnet::train::LossVariant;
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, WINDOW};
 use derefnet_tests::cases::training_step::Problem;
-use derefnet_tests::properties;
+use derefnet_tests::dear_properties;
 use derefnet_tests::tolerance::STREAMED_MAP;
 use proptest::prelude::*;
 
@@ -77,7 +77,7 @@ fn check(network: &DeRefNet, frames: &Frames, isa: Isa) {
     assert_like_batch(&answers, &inference.maps(frames), &what);
 }
 
-properties! {
+dear_properties! {
     fn agrees_with_the_batch(
         network in 0..NETWORKS.len(),
         isa in any::<prop::sample::Index>(),

@@ -8,7 +8,7 @@ use derefnet::model::{
 use derefnet_core::locate::head::ANSWER_LEN;
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, WINDOW};
 use derefnet_tests::cases::Draw;
-use derefnet_tests::properties;
+use derefnet_tests::dear_properties;
 use derefnet_tests::tolerance::EXPORTED_WINDOW;
 use derefnet_tests::tract::Tract;
 use proptest::prelude::*;
@@ -177,7 +177,7 @@ impl Problem {
     }
 }
 
-properties! {
+dear_properties! {
     fn random_networks(problem in problems()) {
         let error = problem.worst();
         prop_assume!(error.is_some());

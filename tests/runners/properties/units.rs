@@ -9,7 +9,7 @@ use derefnet::train::LossVariant;
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN, WINDOW};
 use derefnet_tests::cases::Draw;
 use derefnet_tests::cases::training_step::Problem;
-use derefnet_tests::properties;
+use derefnet_tests::dear_properties;
 use derefnet_tests::tolerance::STREAMED_MAP;
 use proptest::prelude::*;
 
@@ -35,7 +35,7 @@ fn maps(network: &Inference<Cpu>, counts: Vec<f32>) -> Vec<f32> {
     network.maps(&Frames { counts, length })
 }
 
-properties! {
+dear_properties! {
     /// Counts and their unit may grow together, to the bit where they double.
     fn maps_scale_with_the_unit_of_counts(
         number in 0..NETWORKS.len(), seed in any::<u64>(), doublings in -8..8_i32,

@@ -10,7 +10,7 @@ use super::{Case, Draw, Sizes, wide};
 use crate::tolerance::GRAPH;
 
 /// Products that the forward oracle of one random problem may cost.
-const AFFORDABLE: usize = 100_000;
+const AFFORDABLE: usize = 50_000;
 
 /// Which graph.
 #[derive(Clone, Copy, Debug)]

@@ -82,8 +82,8 @@ impl Warp {
 }
 
 /// `A·B + C`, A of (16, 8) and B of (8, 8) in tf32, C and the result of (16, 8) in f32, by register
-/// and lane as the PTX ISA says (section mma.m16n8k8). Products are exact in f32; they are added one
-/// by one, which is one of the orders that hardware may take.
+/// and lane as the PTX ISA says (section mma.m16n8k8). Products are exact in f32, short of
+/// underflow; they are added one by one, which is one of the orders that hardware may take.
 pub fn product(a: &[Single; 4], b: &[Single; 2], c: &[Single; 4]) -> [Single; 4] {
     let (mut left, mut right) = ([[0f32; 8]; 16], [[0f32; 8]; 8]);
     // The lowest 13 bits do not count.
@@ -111,7 +111,7 @@ pub fn product(a: &[Single; 4], b: &[Single; 2], c: &[Single; 4]) -> [Single; 4]
     for (sums, left) in sums.iter_mut().zip(&left) {
         for (a, right) in left.iter().zip(&right) {
             for (sum, b) in sums.iter_mut().zip(right) {
-                *sum = a.mul_add(*b, *sum);
+                *sum += a * b;
             }
         }
     }

@@ -1,54 +1,50 @@
 //! Where threads of a block wait for each other: barriers, exchanges, products of fragments.
 
 use std::ffi::CStr;
+use std::ops::Range;
 
 use super::threads::{Site, Threads, Wait};
 use crate::error::{Code, Fault, Result};
-use crate::machine::together;
+use crate::machine::{LANES, together};
 
 impl Threads {
-    /// Exchanges between lanes that all came; whether there were any.
-    pub(super) fn deliver(&mut self) -> bool {
-        let mut any = false;
-        for first in (0..self.count).step_by(32) {
-            let end = (first + 32).min(self.count);
-            any |= self.multiply(first, end);
-            for index in first..end {
-                let Wait::Lanes { mask, size, at, .. } = self.threads[index].wait else {
-                    continue;
-                };
-                let group = first..end;
-                let mut members = group.filter(|i| mask >> (i - first) & 1 != 0);
-                let came = |wait: Wait| match wait {
-                    Wait::Lanes {
-                        mask: m,
-                        at: a,
-                        size: s,
-                        ..
-                    } => (m, a, s) == (mask, at, size),
-                    other => other == Wait::Done,
-                };
-                if members.all(|i| came(self.threads[i].wait)) {
-                    self.hand_over(first, end, mask, size);
-                    any = true;
-                }
+    /// Exchanges between lanes of a warp that all came; whether there were any.
+    pub(super) fn deliver(&mut self, warp: Range<usize>) -> bool {
+        let mut any = self.multiply(warp.clone());
+        for index in warp.clone() {
+            let Wait::Lanes { mask, size, at, .. } = self.threads[index].wait else {
+                continue;
+            };
+            let mut members = warp.clone().filter(|i| mask >> (i - warp.start) & 1 != 0);
+            let came = |wait: Wait| match wait {
+                Wait::Lanes {
+                    mask: m,
+                    at: a,
+                    size: s,
+                    ..
+                } => (m, a, s) == (mask, at, size),
+                other => other == Wait::Done,
+            };
+            if members.all(|i| came(self.threads[i].wait)) {
+                self.hand_over(warp.clone(), mask, size);
+                any = true;
             }
         }
         any
     }
 
     /// Products of a warp's fragments, once all lanes came; whether there was one.
-    fn multiply(&mut self, first: usize, end: usize) -> bool {
+    fn multiply(&mut self, warp: Range<usize>) -> bool {
         let place = |wait: Wait| match wait {
             Wait::Product { at, .. } => Some(at),
             _ => None,
         };
-        let at = place(self.threads[first].wait);
-        let warp = &mut self.threads[first..end];
-        if at.is_none() || warp.len() < 32 || warp.iter().any(|t| place(t.wait) != at) {
+        let at = place(self.threads[warp.start].wait);
+        let warp = &mut self.threads[warp];
+        if at.is_none() || warp.len() < LANES || warp.iter().any(|t| place(t.wait) != at) {
             return false;
         }
-        let (mut a, mut b, mut c) = ([[0; 32]; 4], [[0; 32]; 2], [[0; 32]; 4]);
+        let (mut a, mut b, mut c) = ([[0; LANES]; 4], [[0; LANES]; 2], [[0; LANES]; 4]);
         for (lane, thread) in warp.iter().enumerate() {
             let Wait::Product { sums, .. } = thread.wait else {
                 continue;
@@ -76,9 +72,10 @@ impl Threads {
         true
     }
 
-    fn hand_over(&mut self, first: usize, end: usize, mask: u32, size: usize) {
-        let messages: Vec<_> = self.threads[first..end].iter().map(|t| t.message).collect();
-        for (lane, thread) in self.threads[first..end].iter_mut().enumerate() {
+    fn hand_over(&mut self, warp: Range<usize>, mask: u32, size: usize) {
+        let warp = &mut self.threads[warp];
+        let messages: Vec<_> = warp.iter().map(|t| t.message).collect();
+        for (lane, thread) in warp.iter_mut().enumerate() {
             let Wait::Lanes { all, .. } = thread.wait else {
                 continue;
             };

@@ -1,11 +1,13 @@
 //! The threads of a block while a kernel runs: who waits for what, and who goes on.
 
 use std::ffi::{c_char, c_void};
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::fiber::{Context, Stack, switch};
 use super::library::Shared;
 use crate::error::{Code, Fault, Result};
+use crate::machine::LANES;
 
 /// Most bytes that a lane gives away at once.
 const MESSAGE: usize = 64;
@@ -34,6 +36,8 @@ pub(super) enum Wait {
 
 pub(super) struct Thread {
     stack: Stack,
+    /// `threadIdx`
+    place: [u32; 3],
     context: Context,
     pub(super) wait: Wait,
     pub(super) message: [u8; MESSAGE],
@@ -88,6 +92,12 @@ pub struct Threads {
     pub(super) threads: Vec<Thread>,
     pub(super) count: usize,
     current: usize,
+    /// Where the kernel looks up its place.
+    place: *mut Place,
+    /// Threads that may be gone on with without the scheduler: those of a warp.
+    warp: Range<usize>,
+    /// The last of a warp comes first.
+    backwards: bool,
     scheduler: Context,
     pub(super) stop: Option<Stop>,
     entry: unsafe extern "C" fn(*mut *mut c_void),
@@ -124,10 +134,10 @@ unsafe extern "C" fn exchange(
     // SAFETY: called by a kernel.
     let threads = unsafe { running() };
     let current = threads.current;
-    if size > MESSAGE || mask >> (current % 32) & 1 == 0 {
+    if size > MESSAGE || mask >> (current % LANES) & 1 == 0 {
         let text = format!(
             "a warp operation of lanes {mask:#010x} by lane {}",
-            current % 32
+            current % LANES
         );
         threads.give_up(Stop::Other(text));
     }
@@ -209,6 +219,9 @@ impl Threads {
             threads: Vec::new(),
             count: 0,
             current: 0,
+            place: std::ptr::null_mut(),
+            warp: 0..0,
+            backwards: false,
             scheduler: Context(std::ptr::null_mut()),
             stop: None,
             entry: nothing,
@@ -227,6 +240,7 @@ impl Threads {
         while self.threads.len() < count {
             self.threads.push(Thread {
                 stack: Stack::new()?,
+                place: [0; 3],
                 context: Context(std::ptr::null_mut()),
                 wait: Wait::Done,
                 message: [0; MESSAGE],
@@ -246,60 +260,95 @@ impl Threads {
     ///
     /// `place` is the shim's, and the entry and its arguments are those of a kernel.
     pub unsafe fn run(&mut self, place: *mut Place, here: Place) -> Result<()> {
-        for thread in &mut self.threads[..self.count] {
+        let [x, y, _] = here.block_dim.map(|n| n as usize);
+        for (index, thread) in self.threads[..self.count].iter_mut().enumerate() {
             thread.context = thread.stack.start(begin);
             thread.wait = Wait::Nothing;
+            thread.place = [index % x, index / x % y, index / (x * y)].map(|n| n as u32);
         }
-        self.stop = None;
-        let mut backwards = false;
+        // SAFETY: by the caller.
+        unsafe { place.write(here) };
+        (self.place, self.stop, self.backwards) = (place, None, false);
+        let warps = self.count.div_ceil(LANES);
         loop {
-            let mut moved = false;
-            for index in 0..self.count {
-                let index = if backwards {
-                    self.count - 1 - index
-                } else {
-                    index
+            for warp in 0..warps {
+                let warp = match self.backwards {
+                    true => warps - 1 - warp,
+                    false => warp,
                 };
-                if self.threads[index].wait != Wait::Nothing {
-                    continue;
-                }
-                let [x, y, _] = here.block_dim.map(|n| n as usize);
-                let thread = [index % x, index / x % y, index / (x * y)].map(|n| n as u32);
-                // SAFETY: by the caller.
-                unsafe { place.write(Place { thread, ..here }) };
-                self.resume(index);
-                moved = true;
-                if let Some(stop) = self.stop.clone() {
-                    return Err(told(index, &stop));
-                }
+                self.advance(warp)?;
             }
-            moved |= self.deliver();
             // Threads that must not depend on their order meet another one after each barrier.
-            backwards = !backwards;
-            if !moved && !self.release()? {
+            self.backwards = !self.backwards;
+            if !self.release()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes on with a warp until all its threads wait for other warps or are done.
+    fn advance(&mut self, warp: usize) -> Result<()> {
+        let first = warp * LANES;
+        self.warp = first..(first + LANES).min(self.count);
+        loop {
+            let mut ready = self.warp.clone();
+            let is_ready = |index: &usize| self.threads[*index].wait == Wait::Nothing;
+            let next = match self.backwards {
+                true => ready.rfind(is_ready),
+                false => ready.find(is_ready),
+            };
+            if let Some(index) = next {
+                self.resume(index);
+                if let Some(stop) = &self.stop {
+                    return Err(told(self.current, stop));
+                }
+            } else if !self.deliver(self.warp.clone()) {
                 return Ok(());
             }
         }
     }
 
     fn resume(&mut self, index: usize) {
-        self.current = index;
-        let to = self.threads[index].context;
+        let to = self.enter(index);
         let this = std::ptr::from_mut(self);
         RUNNING.store(this, Ordering::Relaxed);
-        // SAFETY: the context is fresh or was saved by `pause`. From here to the thread's next
-        // pause only it uses the block.
+        // SAFETY: the context is fresh or was saved by `pause`. From here to the pause that comes
+        // back only threads use the block.
         unsafe { switch(&raw mut (*this).scheduler, to) };
         RUNNING.store(std::ptr::null_mut(), Ordering::Relaxed);
     }
 
-    /// Leaves the running thread until the scheduler comes back to it.
+    /// Notes that thread `index` runs from now on; where it is.
+    fn enter(&mut self, index: usize) -> Context {
+        self.current = index;
+        let thread = &self.threads[index];
+        // SAFETY: the shim's place, which `run` was given.
+        unsafe { (*self.place).thread = thread.place };
+        thread.context
+    }
+
+    /// Leaves the running thread until its turn comes again.
     fn pause(&mut self, wait: Wait) {
-        self.threads[self.current].wait = wait;
-        let (scheduler, current) = (self.scheduler, self.current);
+        let current = self.current;
+        self.threads[current].wait = wait;
+        let to = match self.beside(current) {
+            Some(next) => self.enter(next),
+            None => self.scheduler,
+        };
         let from = &raw mut self.threads[current].context;
-        // SAFETY: the scheduler waits in `resume`.
-        unsafe { switch(from, scheduler) };
+        // SAFETY: the scheduler waits in `resume`; a thread that waits for nothing is fresh or was
+        // saved here.
+        unsafe { switch(from, to) };
+    }
+
+    /// The next thread of the warp, if it can go on.
+    fn beside(&self, current: usize) -> Option<usize> {
+        let next = match self.backwards {
+            true => current.checked_sub(1)?,
+            false => current + 1,
+        };
+        let can = self.warp.contains(&next) && self.stop.is_none();
+        (can && self.threads[next].wait == Wait::Nothing).then_some(next)
     }
 
     fn give_up(&mut self, stop: Stop) -> ! {
