@@ -51,7 +51,7 @@ fn network(stages: usize, blocks: usize, seed: u64) -> DeRefNet {
             tensor.values = draw.normal(tensor.values.len(), 0.05);
         }
         match tensor.name.as_str() {
-            name if name.ends_with("soft_thr") => tensor.values.fill(0.02),
+            name if name.ends_with("soft_thr") => tensor.values.fill(0.15),
             name if name.ends_with("conv_offset.weight") => {
                 tensor.values.iter_mut().for_each(|v| *v *= 0.2);
             }
