@@ -8,6 +8,7 @@ use crate::physics::{FRAME_SIDE, Optics, PointSource};
 use std::vec::Vec as List;
 
 mod arrangement;
+mod descent;
 mod limits;
 
 /// Arrangements of 1 to 4 sources, `(x, y)` about the centre of the frame, pixels.
