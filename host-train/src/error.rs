@@ -33,14 +33,14 @@ pub enum Error {
     /// The user interrupted the work; everything finished so far is kept.
     #[error("interrupted")]
     Interrupted,
-    /// What one of several ranks met, for which all of them stopped.
+    /// What one of the ranks that train together met, for which all of them stopped.
     #[error("{message}")]
     Together {
         /// What it said; names the rank where that is not the lead.
         message: String,
         /// Exit code of all ranks.
         code: u8,
-        /// Whether another rank tells the user.
+        /// Whether the user was told, or another rank tells.
         told: bool,
     },
 }

@@ -46,23 +46,28 @@ impl Session {
         machine.rank().unsigned_abs() as usize
     }
 
-    /// Leaves MPI after work with the given outcome.
+    /// Leaves MPI after work with the given outcome, whose error goes to `complain` first: launchers end
+    /// the processes that are left as soon as one has failed.
     ///
-    /// Comes back where all processes came to an end together. An error of this process alone is
-    /// handed to `complain`, and ends all processes.
+    /// Comes back where all processes came to an end together; an error of this process alone ends all.
     ///
     /// # Errors
-    /// That of the work.
+    /// That of the work, as told.
     pub fn end<T>(mut self, outcome: Result<T>, complain: impl FnOnce(&Error)) -> Result<T> {
-        let world = SimpleCommunicator::world();
-        match &outcome {
-            Err(error) if world.size() > 1 && !matches!(error, Error::Together { .. }) => {
-                complain(error);
+        let told = outcome.map_err(|error| {
+            complain(&error);
+            let world = SimpleCommunicator::world();
+            if world.size() > 1 && !matches!(error, Error::Together { .. }) {
                 world.abort(error.exit_code().into());
             }
-            _ => drop(self.0.take()),
-        }
-        outcome
+            Error::Together {
+                message: error.to_string(),
+                code: error.exit_code(),
+                told: true,
+            }
+        });
+        drop(self.0.take());
+        told
     }
 }
 
