@@ -33,6 +33,16 @@ pub enum Error {
     /// The user interrupted the work; everything finished so far is kept.
     #[error("interrupted")]
     Interrupted,
+    /// What one of the ranks that train together met, for which all of them stopped.
+    #[error("{message}")]
+    Together {
+        /// What it said; names the rank where that is not the lead.
+        message: String,
+        /// Exit code of all ranks.
+        code: u8,
+        /// Whether the user was told, or another rank tells.
+        told: bool,
+    },
 }
 
 impl Error {
@@ -62,6 +72,7 @@ impl Error {
         match self {
             Self::CheckFailed(_) => 1,
             Self::Interrupted => 130,
+            Self::Together { code, .. } => *code,
             _ => 2,
         }
     }

@@ -7,5 +7,6 @@ pub mod oracle;
 pub mod property;
 pub mod statistics;
 pub mod strategies;
+pub mod threads;
 pub mod tolerance;
 pub mod tract;

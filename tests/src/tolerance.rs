@@ -194,3 +194,11 @@ pub const DEVICE_GRADIENT: f64 = 2e-3;
 /// The same of the path of a parameter over two steps of Adam, whose first steps turn a gradient's
 /// sign into a whole step: values with gradients near zero move the other way.
 pub const DEVICE_STEP: f64 = 2e-2;
+
+/// Relative L2 of the gradient of a tensor between one process and several, whose forward passes have
+/// the same bits: a gradient adds some 10⁵ products in f32, in partial sums of which only the last few
+/// differ, and each rounds by 6e-8; where they cancel, as before the first stage, by a few times more.
+pub const RANKS_GRADIENT: f64 = 1e-5;
+
+/// The same of the path of a tensor over eight steps, as [`DEVICE_STEP`].
+pub const RANKS_PATH: f64 = 2e-2;

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::firmware;
+use crate::mpi::with_mpi;
 use crate::shell::{cargo, command, output, root, watch, works};
 
 /// Times that ours and the peer alternate.
@@ -80,6 +81,13 @@ const BENCHES: [Bench; 8] = [
     },
 ];
 
+/// What needs MPI, and a core for each of its processes: only where named.
+const MPI: Bench = Bench {
+    name: "mpi",
+    options: &[],
+    peer: None,
+};
+
 /// Instructions on boards, which no machine changes: only where named.
 const BOARDS: &str = "firmware";
 
@@ -87,15 +95,18 @@ const BOARDS: &str = "firmware";
 pub fn run(args: &[String]) -> Result<bool, String> {
     let peers = args.iter().any(|arg| arg == "--peer");
     let wanted: Vec<&String> = args.iter().filter(|arg| *arg != "--peer").collect();
-    let names = [&BENCHES.map(|bench| bench.name)[..], &[BOARDS]].concat();
+    let names = [&BENCHES.map(|bench| bench.name)[..], &[MPI.name, BOARDS]].concat();
     if let Some(bad) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
         let names = names.join(", ");
         return Err(format!("bench: {bad}, expected --peer or some of {names}"));
     }
-    let is_wanted = |bench: &&Bench| wanted.is_empty() || wanted.iter().any(|n| *n == bench.name);
+    let is_named = |name: &str| wanted.iter().any(|n| *n == name);
+    let is_wanted =
+        |bench: &&Bench| is_named(bench.name) || wanted.is_empty() && bench.name != MPI.name;
     // Every peer's Python is found before the first benchmark runs.
     let plan: Result<Vec<_>, String> = BENCHES
         .iter()
+        .chain([&MPI])
         .filter(is_wanted)
         .map(|bench| Ok((bench.name, bench.commands(peers)?)))
         .collect();
@@ -108,7 +119,7 @@ pub fn run(args: &[String]) -> Result<bool, String> {
         }
         println!("records: {}", record.folder.display());
     }
-    if wanted.iter().any(|name| *name == BOARDS) {
+    if is_named(BOARDS) {
         let folder = firmware::record(&date(SystemTime::now()))?;
         println!("records: {}", folder.display());
     }
@@ -119,7 +130,12 @@ impl Bench {
     /// Ours alone once or, with `peers`, ours and the peer by turns.
     fn commands(&self, peers: bool) -> Result<Vec<Command>, String> {
         let ours = || {
-            let mut ours = cargo(&bench(self.name));
+            let mut ours = match self.name {
+                name if name == MPI.name => {
+                    with_mpi(&[&bench(name)[..], &["--features", "mpi"]].concat())
+                }
+                name => cargo(&bench(name)),
+            };
             if !self.options.is_empty() {
                 // Benchmarks run in their package's folder.
                 ours.arg("--")

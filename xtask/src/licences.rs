@@ -10,7 +10,13 @@ pub fn check() -> Result<Outcome, String> {
     let path = root().join("deny.toml");
     let text = std::fs::read_to_string(path).map_err(|error| format!("deny.toml: {error}"))?;
     let allowed = allowed(&text)?;
-    let metadata = output(cargo(&["metadata", "--format-version=1", "--locked"]))?;
+    let args = [
+        "metadata",
+        "--format-version=1",
+        "--locked",
+        "--all-features",
+    ];
+    let metadata = output(cargo(&args))?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
     let packages = metadata["packages"]
         .as_array()

@@ -17,6 +17,7 @@
 //! | [`compiler`] | who compiles for the boards: rustup's compiler or Debian's |
 //! | [`debian`] | packages of Debian |
 //! | [`firmware`] | bits, instructions, memory and accuracy on boards under QEMU |
+//! | [`mpi`] | training in several processes |
 //! | [`cuda`] | PTX, machine code for GPUs, the suites on the emulated driver |
 //! | [`nightly`] | every property on many cases, then the planted errors |
 //! | [`mutate`] | errors planted one at a time, which tests must catch |
@@ -33,6 +34,7 @@ mod firmware;
 mod image;
 mod licences;
 mod lines;
+mod mpi;
 mod mutate;
 mod nightly;
 mod rules;
@@ -53,9 +55,10 @@ Usage: cargo xtask COMMAND
                                     of core where LLVM's tools are
   test  [--skip NAME]... [--list]   installs what is missing, then check and every suite
   bench [--peer] [NAME]...          benchmarks; records go to benches/record/<machine>/, those of
-                                    the boards (firmware, only where named) to benches/record/qemu/
+                                    the boards (firmware, only where named) to benches/record/qemu/;
+                                    mpi, which needs MPI, runs only where named
   header                            writes the C header of the core
-  setup [--compiler NAME]           installs compilers and QEMU for the boards, and LLVM's tools; as
+  setup [--compiler NAME]           installs compilers and QEMU for the boards, LLVM's tools and MPI; as
                                     root on Debian it may add the suite of backports to the sources of
                                     apt-get
   firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
@@ -91,7 +94,8 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
     match args.split_first().map(|(name, rest)| (name.as_str(), rest)) {
         Some(("check", rest)) => run(check::STEPS.to_vec(), rest, Tools::Unused),
         Some(("test", rest)) => {
-            let steps = [check::STEPS, test::STEPS, firmware::STEPS, cuda::STEPS];
+            let suites = [test::STEPS, mpi::STEPS, firmware::STEPS, cuda::STEPS].concat();
+            let steps = [check::STEPS, &suites];
             run(steps.concat(), rest, Tools::Wanted)
         }
         Some(("bench", rest)) => bench::run(rest),

@@ -1,12 +1,12 @@
-//! What boards, CUDA kernels and the coverage of core need on this machine: compilers, QEMU, readers of
-//! profiles.
+//! What boards, CUDA kernels, the coverage of core and training in several processes need on this
+//! machine: compilers, QEMU, readers of profiles, MPI.
 
 use std::process::Command;
 
 use crate::compiler::Compiler;
 use crate::shell::{command, works};
 use crate::step::{Options, Outcome, Step};
-use crate::{coverage, cuda, debian};
+use crate::{coverage, cuda, debian, mpi};
 
 /// Targets of the boards in `firmware-example/boards/`.
 const TARGETS: [&str; 3] = [
@@ -78,6 +78,12 @@ pub const STEPS: &[Step] = &[
         group: "setup",
         about: "LLVM's readers of profiles, by rustup or apt-get",
         run: |options| all(&["llvm"], |_| coverage::require_readers(options)),
+    },
+    Step {
+        name: "mpi",
+        group: "setup",
+        about: "Open MPI and libclang, by apt-get",
+        run: |options| all(&["mpi"], |_| mpi::require(options)),
     },
 ];
 

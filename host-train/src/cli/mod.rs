@@ -23,6 +23,7 @@ pub mod input;
 pub mod interrupt;
 pub mod output;
 pub mod progress;
+pub mod ranks;
 
 pub mod demo;
 pub mod eval;

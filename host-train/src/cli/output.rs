@@ -47,8 +47,11 @@ fn print_to(out: &mut impl Write, text: &impl Display) -> Result<()> {
     }
 }
 
-/// Prints `error: …` on standard error, where possible.
+/// Prints `error: …` on standard error, where possible; not what was said before.
 pub fn complain(error: &Error) {
+    if matches!(error, Error::Together { told: true, .. }) {
+        return;
+    }
     let _ = writeln!(io::stderr(), "error: {error}");
 }
 

@@ -1,4 +1,4 @@
-//! `derefnet train`: trains a network, resuming exactly.
+//! `derefnet train`: trains a network, resuming exactly; alone, or in many processes at once.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::backend::{BackendKind, OnBackend};
 use super::progress::Progress;
-use super::{Common, interrupt, output};
+use super::{Common, interrupt, output, ranks};
 use crate::backend::Backend;
 use crate::model::Preset;
 use crate::plot;
-use crate::train::{Best, Event, Run, Source, Stop, TrainConfig};
+use crate::train::{Best, Event, Ranks, Run, Source, Stop, TrainConfig};
 use crate::{Error, Result};
 
 /// Options of `train`.
@@ -42,6 +42,10 @@ pub struct TrainArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value = "cpu")]
     pub backend: BackendKind,
+    /// Train together with the other processes that mpirun started, each on its share of every batch
+    /// and, with --backend cuda, on a GPU of its own.
+    #[arg(long)]
+    pub mpi: bool,
     /// Continue the run in --out from its checkpoint.
     #[arg(long, conflicts_with_all = ["config", "preset"])]
     pub resume: bool,
@@ -77,8 +81,15 @@ pub fn run(args: &TrainArgs, common: &Common) -> Result<()> {
             "--seed: a resumed run keeps the seed it began with",
         ));
     }
-    let training = Training { args, common, time };
-    args.backend.run(training)
+    ranks::among(args.mpi, |ranks, device| {
+        let training = Training {
+            args,
+            common,
+            time,
+            ranks,
+        };
+        args.backend.run_on(device, training)
+    })
 }
 
 /// The run that the arguments ask for.
@@ -86,18 +97,28 @@ struct Training<'a> {
     args: &'a TrainArgs,
     common: &'a Common,
     time: Option<Duration>,
+    ranks: Ranks,
 }
 
 impl OnBackend for Training<'_> {
     type Output = ();
 
     fn run<B: Backend>(self, backend: B) -> Result<()> {
-        let Self { args, common, time } = self;
+        let Self {
+            args,
+            common,
+            time,
+            ranks,
+        } = self;
         let run = if args.resume {
-            Run::resume_on(backend, &args.out, |config| source(args, config))?
+            Run::resume_among(ranks, backend, &args.out, |config| source(args, config))?
         } else {
-            create(backend, args, common)?
+            let planned = ranks.agree(plan(args, common))?;
+            let (config, source) = planned;
+            let start = args.start.as_deref();
+            Run::create_among(ranks, backend, &args.out, config, source, start)?
         };
+        note_ranks(&run);
         train(run, args, common, time)
     }
 }
@@ -109,13 +130,16 @@ fn train<B: Backend>(
     time: Option<Duration>,
 ) -> Result<()> {
     let steps = run.config().steps;
-    let progress = Progress::resumed("training", "steps", steps, run.step());
+    let lead = run.ranks().leads();
+    let progress = lead.then(|| Progress::resumed("training", "steps", steps, run.step()));
     let mut validated = String::new();
     let stop = run.train(time, |event| {
         match event {
             Event::Step(_, losses) => {
-                progress.note(format!("loss {:.4e}{validated}", losses.total));
-                progress.advance(1);
+                if let Some(progress) = &progress {
+                    progress.note(format!("loss {:.4e}{validated}", losses.total));
+                    progress.advance(1);
+                }
             }
             Event::Validated(step, report) => {
                 validated = format!(
@@ -129,6 +153,9 @@ fn train<B: Backend>(
         }
         interrupt::check()
     });
+    if !lead {
+        return stop.map(drop);
+    }
     draw(&run, args)?;
     let finished = stop? == Stop::Finished;
     let answer = Answer {
@@ -141,7 +168,8 @@ fn train<B: Backend>(
     output::emit(common, &answer, &describe(&answer))
 }
 
-fn create<B: Backend>(backend: B, args: &TrainArgs, common: &Common) -> Result<Run<B>> {
+/// Configuration and data of a new run.
+fn plan(args: &TrainArgs, common: &Common) -> Result<(TrainConfig, Source)> {
     let mut config = match &args.config {
         Some(path) => TrainConfig::read(args.preset, path)?,
         None => TrainConfig::preset(args.preset),
@@ -156,7 +184,18 @@ fn create<B: Backend>(backend: B, args: &TrainArgs, common: &Common) -> Result<R
         config.steps = ((epochs * EPOCH / config.batch as f64).ceil() as u64).max(1);
     }
     let source = source(args, &config)?;
-    Run::create_on(backend, &args.out, config, source, args.start.as_deref())
+    Ok((config, source))
+}
+
+/// Says where a resumed run's bits will not be those of a run without a pause.
+fn note_ranks<B: Backend>(run: &Run<B>) {
+    let (before, now) = (run.ranks_before(), run.ranks().count());
+    if run.ranks().leads() && before != now {
+        output::note(&format!(
+            "ranks: {now}, where {before} wrote the checkpoint; sums run in another order, and the \
+             bits will differ"
+        ));
+    }
 }
 
 fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {

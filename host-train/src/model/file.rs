@@ -112,6 +112,11 @@ impl Tensors {
 
     /// Writes all tensors and `header`, a JSON object, with a checksum, whole or not at all.
     pub(crate) fn write(&self, path: &Path, header: &str) -> Result<()> {
+        atomic::write_bytes(path, &self.to_bytes(path, header)?)
+    }
+
+    /// Content of such a file; `path` appears in messages.
+    pub(crate) fn to_bytes(&self, path: &Path, header: &str) -> Result<Vec<u8>> {
         let bytes: Vec<(&str, &[usize], Vec<u8>)> = self
             .0
             .iter()
@@ -130,9 +135,8 @@ impl Tensors {
         let fields = header.strip_prefix('{').unwrap_or(header);
         let sealed = format!("{SEAL}{:08x}\",{fields}", self.checksum(header));
         let metadata = HashMap::from([(KEY.to_owned(), sealed)]);
-        let file = safetensors::serialize(views, Some(metadata))
-            .map_err(|e| Error::format(path, e.to_string()))?;
-        atomic::write_bytes(path, &file)
+        safetensors::serialize(views, Some(metadata))
+            .map_err(|e| Error::format(path, e.to_string()))
     }
 
     /// Reads all f32 tensors and the metadata string.

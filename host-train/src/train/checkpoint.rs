@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Adam, TrainConfig};
 use crate::model::file::{Tensors, header_text, parse_header};
 use crate::model::{DeRefNet, Operators, Parameters, Provenance};
-use crate::{Error, Result};
+use crate::{Error, Result, atomic};
 
 /// Best model so far, by the validation split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub struct Checkpoint {
     pub adam: Adam,
     /// Average of the weights, one buffer per parameter, where the configuration asks for one.
     pub average: Option<Vec<Vec<f32>>>,
+    /// Ranks that trained up to here; see [`Ranks`](super::Ranks).
+    pub ranks: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +60,17 @@ struct Header {
     step: u64,
     best: Option<Best>,
     start: Option<Provenance>,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    ranks: usize,
+}
+
+/// What checkpoints of a lone process leave out.
+fn one() -> usize {
+    1
+}
+
+fn is_one(ranks: &usize) -> bool {
+    *ranks == 1
 }
 
 impl Checkpoint {
@@ -66,6 +79,14 @@ impl Checkpoint {
     /// # Errors
     /// If the file cannot be written; then the previous checkpoint is untouched.
     pub fn save(&self, path: &Path) -> Result<()> {
+        atomic::write_bytes(path, &self.to_bytes(path)?)
+    }
+
+    /// Content of the file; `path` appears in messages.
+    ///
+    /// # Errors
+    /// If a number has no place in a file.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let mut tensors = Tensors::default();
         tensors.insert(
             "qinit",
@@ -101,8 +122,9 @@ impl Checkpoint {
             step: self.step,
             best: self.best,
             start: self.start.clone(),
+            ranks: self.ranks,
         };
-        tensors.write(path, &header_text(path, &header)?)
+        tensors.to_bytes(path, &header_text(path, &header)?)
     }
 
     /// Reads a state written by [`Checkpoint::save`].
@@ -110,13 +132,23 @@ impl Checkpoint {
     /// # Errors
     /// If the file is damaged or does not fit its own configuration.
     pub fn load(path: &Path) -> Result<Self> {
-        let (mut tensors, header) = Tensors::read(path)?;
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        Self::from_bytes(path, &bytes)
+    }
+
+    /// Reads the content of such a file; `path` appears in messages.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`].
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let (mut tensors, header) = Tensors::parse(path, bytes)?;
         let Header {
             config,
             data_version,
             step,
             best,
             start,
+            ranks,
         } = parse_header(path, "checkpoint", header)?;
         config
             .validate()
@@ -149,6 +181,7 @@ impl Checkpoint {
             network,
             adam,
             average,
+            ranks,
         })
     }
 }

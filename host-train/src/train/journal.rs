@@ -123,6 +123,16 @@ const LOG_HEAD: &str = "step,rate,loss,constraint,align,regression,seconds";
 const VALIDATION_HEAD: &str = "step,cso_map,ap05,ap10,ap15,ap20,ap25";
 
 impl Journal {
+    /// Empty logs, which [`Journal::write`] puts into `folder`.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            rows: Vec::new(),
+            open: Vec::new(),
+            validations: Vec::new(),
+        }
+    }
+
     /// Reads the logs of `folder` up to `step`; later lines belong to work that was lost.
     pub fn open(folder: &Path, step: u64) -> Result<Self> {
         let read = |name: &str, head: &str| read_csv(&folder.join(name), head, step);
@@ -131,12 +141,11 @@ impl Journal {
             .map(|(s, v)| LogRow::from_values(s, v));
         let validations = read(VALIDATION, VALIDATION_HEAD)?.into_iter();
         Ok(Self {
-            folder: folder.to_owned(),
             rows: rows.collect(),
-            open: Vec::new(),
             validations: validations
                 .map(|(s, v)| ValidationRow::from_values(s, v))
                 .collect(),
+            ..Self::new(folder)
         })
     }
 

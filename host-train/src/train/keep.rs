@@ -107,8 +107,33 @@ impl<B: Backend> Run<B> {
         self.state.average = average.map(|average| to_host(&self.backend, average));
     }
 
+    /// Saves what the lead keeps at the end of a run or of a part of it.
+    pub(super) fn end(&mut self) -> Result<()> {
+        self.compare_weights()?;
+        let saved = match self.ranks.leads() {
+            true => self.save().and_then(|()| self.save_last()),
+            false => Ok(()),
+        };
+        self.ranks.agree(saved)
+    }
+
+    /// Checks that all ranks have the same weights: nothing else would show if one had strayed.
+    pub(super) fn compare_weights(&self) -> Result<()> {
+        if self.ranks.count() == 1 {
+            return Ok(());
+        }
+        let mut crc = crc32fast::Hasher::new();
+        for value in to_host(&self.backend, &self.values).iter().flatten() {
+            crc.update(&value.to_le_bytes());
+        }
+        let what = "the checksum of the weights (ranks need processors with the same vector \
+                    instructions, or GPUs of one kind)";
+        self.ranks.same(what, &format!("{:08x}", crc.finalize()))
+    }
+
     pub(super) fn save(&mut self) -> Result<()> {
         self.refresh();
+        self.state.ranks = self.ranks.count();
         self.journal.write()?;
         self.state.save(&self.folder.join(CHECKPOINT))
     }

@@ -5,6 +5,7 @@
 //! steps apart: each window once, and in every step each from a trajectory of its own.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use derefnet_core::physics::{FRAME_LEN, WINDOW};
 
@@ -33,8 +34,9 @@ struct Entry {
 }
 
 /// Trajectories whose windows are not all used up.
-#[derive(Default)]
 pub(super) struct Pool {
+    /// Which trajectories of each batch it holds.
+    share: Range<usize>,
     /// Step of the first element of `steps`.
     first: u64,
     /// Trajectories by the step in which they entered.
@@ -42,6 +44,15 @@ pub(super) struct Pool {
 }
 
 impl Pool {
+    /// An empty pool for the trajectories of each batch that `share` counts.
+    pub fn new(share: Range<usize>) -> Self {
+        Self {
+            share,
+            first: 0,
+            steps: VecDeque::new(),
+        }
+    }
+
     /// Windows of `step`. Trajectories that are missing are drawn from `source`: those of the step
     /// itself, and after a pause also those of the steps before that still have windows.
     pub fn windows(&mut self, step: u64, source: &Source, config: &TrainConfig) -> Windows {
@@ -49,15 +60,14 @@ impl Pool {
         if self.steps.is_empty() {
             next = match config.spread {
                 0 => step,
-                spread => step.saturating_sub(longest(source, config, step) * spread),
+                spread => step.saturating_sub(self.longest(source, config, step) * spread),
             };
             self.first = next;
         }
         for entering in next..=step {
-            let trajectories = source.of_step(entering, config);
-            let first = entering * config.batch as u64;
-            let numbered = (first..).zip(&trajectories);
-            let entries = numbered.map(|(number, t)| Entry::new(t, number, config));
+            let trajectories = source.of_step(entering, config, &self.share);
+            let numbered = trajectories.iter();
+            let entries = numbered.map(|(number, t)| Entry::new(t, *number, config));
             self.steps.push_back(entries.collect());
         }
         let windows = self.take(step, config.spread);
@@ -98,13 +108,13 @@ impl Pool {
         }
         windows
     }
-}
 
-/// Windows of the longest trajectory that enters in `step`, less one.
-fn longest(source: &Source, config: &TrainConfig, step: u64) -> u64 {
-    let trajectories = source.of_step(step, config);
-    let windows = trajectories.iter().map(|t| centres(t).len() as u64);
-    windows.max().unwrap_or(1) - 1
+    /// Windows of the longest trajectory that enters in `step`, less one.
+    fn longest(&self, source: &Source, config: &TrainConfig, step: u64) -> u64 {
+        let trajectories = source.of_step(step, config, &self.share);
+        let windows = trajectories.iter().map(|(_, t)| centres(t).len() as u64);
+        windows.max().unwrap_or(1) - 1
+    }
 }
 
 impl Windows {

@@ -12,7 +12,7 @@ use super::checkpoint::{Best, Checkpoint};
 use super::journal::{Journal, LogRow};
 use super::pool::Pool;
 use super::source::Source;
-use super::{Adam, Optimiser, TrainConfig, start};
+use super::{Optimiser, Ranks, TrainConfig, start};
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::eval::metric::Report;
@@ -39,6 +39,23 @@ pub struct StepLosses {
     pub regression: f32,
 }
 
+impl StepLosses {
+    /// All losses, as ranks exchange them.
+    pub(super) fn values(&self) -> [f32; 4] {
+        [self.total, self.constraint, self.align, self.regression]
+    }
+
+    /// The losses of [`StepLosses::values`].
+    pub(super) fn from_values([total, constraint, align, regression]: [f32; 4]) -> Self {
+        Self {
+            total,
+            constraint,
+            align,
+            regression,
+        }
+    }
+}
+
 /// A run in progress; its parameters, moments and averages lie on the device.
 pub struct Run<B: Backend = Cpu> {
     pub(super) folder: PathBuf,
@@ -53,6 +70,7 @@ pub struct Run<B: Backend = Cpu> {
     pub(super) journal: Journal,
     pub(super) validation: Vec<Trajectory>,
     pub(super) pool: Pool,
+    pub(super) ranks: Ranks,
 }
 
 /// Why the loop stopped.
@@ -114,40 +132,30 @@ impl<B: Backend> Run<B> {
         source: Source,
         start: Option<&Path>,
     ) -> Result<Self> {
-        config.validate()?;
-        source.check(&config)?;
-        let checkpoint = folder.join(CHECKPOINT);
-        let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
-        if let Some(path) = taken.iter().find(|path| path.exists()) {
-            let message = "a run is here already: resume it with --resume or choose another folder";
-            return Err(Error::format(path, message));
-        }
-        let (network, start) = match start {
-            Some(path) => {
-                let (network, provenance) = start::from_model(path, &config)?;
-                (network, Some(provenance))
-            }
-            None => (start::drawn(&config, &source)?, None),
-        };
-        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
-        atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
-        let lengths = network.parameters.tensors.iter().map(|t| t.values.len());
-        let adam = Adam::new(config.adam_in_units(), lengths);
-        let tensors = network.parameters.tensors.iter();
-        let average = (config.ema > 0.0).then(|| tensors.map(|t| t.values.clone()).collect());
-        let state = Checkpoint {
-            config,
-            data_version: source.version(),
-            step: 0,
-            best: None,
-            start,
-            network,
-            adam,
-            average,
-        };
-        state.save(&checkpoint)?;
-        Self::assemble(backend, folder, state, source)
+        Self::create_among(Ranks::alone(), backend, folder, config, source, start)
+    }
+
+    /// [`Run::create_on`] together with other ranks, which call this too. The lead alone uses
+    /// `folder` and `start`; all train on from its state.
+    ///
+    /// # Errors
+    /// As there, and if `config` or the data are not the same on all ranks or the batch has fewer
+    /// trajectories than there are ranks: on every rank, with what the first one met.
+    pub fn create_among(
+        ranks: Ranks,
+        backend: B,
+        folder: &Path,
+        config: TrainConfig,
+        source: Source,
+        start: Option<&Path>,
+    ) -> Result<Self> {
+        ranks.agree(config.validate().and_then(|()| source.check(&config)))?;
+        ranks.check(&config)?;
+        ranks.same("data", &source.version())?;
+        let state = ranks.from_lead(folder, || {
+            start::fresh(folder, config, &source, start, ranks.count())
+        })?;
+        Self::assemble(ranks, backend, folder, state, source)
     }
 
     /// Continues the run in `folder` where its checkpoint stands.
@@ -159,52 +167,75 @@ impl<B: Backend> Run<B> {
         folder: &Path,
         source: impl FnOnce(&TrainConfig) -> Result<Source>,
     ) -> Result<Self> {
-        let checkpoint = folder.join(CHECKPOINT);
-        let state = Checkpoint::load(&checkpoint)?;
-        atomic::sweep(folder)?;
-        let source = source(&state.config)?;
-        let (before, now) = (&state.data_version, source.version());
-        if !before.is_empty() && *before != now {
+        Self::resume_among(Ranks::alone(), backend, folder, source)
+    }
+
+    /// [`Run::resume_on`] together with other ranks, which call this too. The lead alone uses
+    /// `folder`. There may be more or fewer ranks than before: the run then goes on with sums in
+    /// another order.
+    ///
+    /// # Errors
+    /// As there, and if the batch has fewer trajectories than there are ranks: on every rank, with
+    /// what the first one met.
+    pub fn resume_among(
+        ranks: Ranks,
+        backend: B,
+        folder: &Path,
+        source: impl FnOnce(&TrainConfig) -> Result<Source>,
+    ) -> Result<Self> {
+        let state = ranks.from_lead(folder, || {
+            let state = Checkpoint::load(&folder.join(CHECKPOINT))?;
+            atomic::sweep(folder)?;
+            Ok(state)
+        })?;
+        ranks.check(&state.config)?;
+        let source = source(&state.config).and_then(|source| {
+            let (before, now) = (&state.data_version, source.version());
+            if before.is_empty() || *before == now {
+                return Ok(source);
+            }
             let message = format!(
                 "the run began with data '{before}', not '{now}': give the same --data as then"
             );
-            return Err(Error::format(checkpoint, message));
-        }
-        Self::assemble(backend, folder, state, source)
+            Err(Error::format(folder.join(CHECKPOINT), message))
+        });
+        let source = ranks.agree(source)?;
+        Self::assemble(ranks, backend, folder, state, source)
     }
 
-    fn assemble(backend: B, folder: &Path, state: Checkpoint, source: Source) -> Result<Self> {
-        let journal = Journal::open(folder, state.step)?;
-        let values = state
-            .network
-            .parameters
-            .tensors
-            .iter()
-            .map(|t| backend.upload(&t.values))
-            .collect();
+    fn assemble(
+        ranks: Ranks,
+        backend: B,
+        folder: &Path,
+        state: Checkpoint,
+        source: Source,
+    ) -> Result<Self> {
+        let lead = ranks.leads();
+        let journal = ranks.agree(match lead {
+            true => Journal::open(folder, state.step),
+            false => Ok(Journal::new(folder)),
+        })?;
+        let tensors = &state.network.parameters.tensors;
+        let values = tensors.iter().map(|t| backend.upload(&t.values)).collect();
+        let rates = tensors.iter().map(|t| state.config.rate_factor(&t.name));
+        let rates = rates.collect();
         let optimiser = Optimiser::new(&backend, &state.adam);
         let averages = state.average.as_ref();
         let average = averages.map(|all| all.iter().map(|a| backend.upload(a)).collect());
-        let rates = state
-            .network
-            .parameters
-            .tensors
-            .iter()
-            .map(|t| state.config.rate_factor(&t.name))
-            .collect();
-        let validation = source.validation(&state.config);
+        let validation = lead.then(|| source.validation(&state.config));
         Ok(Self {
             folder: folder.to_owned(),
             backend,
-            state,
             source,
             values,
             optimiser,
             average,
             rates,
             journal,
-            validation,
-            pool: Pool::default(),
+            validation: validation.unwrap_or_default(),
+            pool: Pool::new(ranks.share(state.config.batch)),
+            state,
+            ranks,
         })
     }
 
@@ -228,8 +259,19 @@ impl<B: Backend> Run<B> {
         &self.journal
     }
 
-    /// Trains until all steps are done or `time` is over; `watch` sees every step and validation
-    /// and may stop the loop with an error. The state is saved in each case.
+    /// Who trains.
+    pub fn ranks(&self) -> &Ranks {
+        &self.ranks
+    }
+
+    /// How many ranks trained up to the last checkpoint.
+    pub fn ranks_before(&self) -> usize {
+        self.state.ranks
+    }
+
+    /// Trains until all steps are done or `time` is over; `watch` sees every step, on the lead also
+    /// every validation, and may stop the loop with an error. The state is saved in each case. What
+    /// stops one rank stops all of them after the same step.
     ///
     /// # Errors
     /// If a loss is not finite (the last checkpoint stays), a file cannot be written, or `watch`
@@ -243,41 +285,56 @@ impl<B: Backend> Run<B> {
         while self.state.step < self.state.config.steps {
             let step_started = Instant::now();
             let losses = self.advance()?;
-            let step = self.state.step;
-            self.journal.step(&LogRow::new(
-                step,
-                self.rate(step - 1),
-                &losses,
-                step_started,
-            ));
-            let mut seen = Ok(());
-            if step.is_multiple_of(self.state.config.validate_every)
-                || step == self.state.config.steps
-            {
-                let report = self.validate()?;
-                seen = watch(Event::Validated(step, &report));
-                let dead = self.dead_stages();
-                if !dead.is_empty() {
-                    seen = seen.and_then(|()| watch(Event::Dead(&dead)));
-                }
-            }
             let over = time.is_some_and(|limit| started.elapsed() >= limit);
-            if step.is_multiple_of(self.state.config.checkpoint_every) || over {
-                self.save()?;
-            }
-            if let Err(stop) = seen.and_then(|()| watch(Event::Step(step, &losses))) {
-                self.save()?;
-                self.save_last()?;
+            let over = self.ranks.any(over);
+            let seen = self.look(&losses, step_started, &mut watch);
+            let seen = self.ranks.agree(seen)?;
+            let step = self.state.step;
+            let seen = seen.and_then(|()| watch(Event::Step(step, &losses)));
+            if let Err(stop) = self.ranks.agree(seen) {
+                self.end()?;
                 return Err(stop);
             }
             if over && step < self.state.config.steps {
-                self.save_last()?;
+                self.end()?;
                 return Ok(Stop::TimeOver);
             }
         }
-        self.save()?;
-        self.save_last()?;
+        self.end()?;
         Ok(Stop::Finished)
+    }
+
+    /// Logs a step and does what is due after it; the inner result is what `watch` said.
+    fn look(
+        &mut self,
+        losses: &StepLosses,
+        started: Instant,
+        watch: &mut impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<Result<()>> {
+        let (step, config) = (self.state.step, &self.state.config);
+        let validates = step.is_multiple_of(config.validate_every) || step == config.steps;
+        let saves = step.is_multiple_of(config.checkpoint_every);
+        if saves {
+            self.compare_weights()?;
+        }
+        let mut seen = Ok(());
+        if !self.ranks.leads() {
+            return Ok(seen);
+        }
+        let row = LogRow::new(step, self.rate(step - 1), losses, started);
+        self.journal.step(&row);
+        if validates {
+            let report = self.validate()?;
+            seen = watch(Event::Validated(step, &report));
+            let dead = self.dead_stages();
+            if !dead.is_empty() {
+                seen = seen.and_then(|()| watch(Event::Dead(&dead)));
+            }
+        }
+        if saves {
+            self.save()?;
+        }
+        Ok(seen)
     }
 
     pub(super) fn rate(&self, step: u64) -> f32 {
@@ -287,7 +344,7 @@ impl<B: Backend> Run<B> {
             .rate_at(step, self.state.config.steps)
     }
 
-    /// Validates between two steps, and saves.
+    /// Validates between two steps, and saves; on the lead.
     ///
     /// # Errors
     /// If a map is not finite or a file cannot be written.

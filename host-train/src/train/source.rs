@@ -1,5 +1,6 @@
 //! Where training and validation trajectories come from.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::{Also, TrainConfig};
@@ -92,15 +93,21 @@ impl Source {
         }
     }
 
-    /// Training trajectories of `step` (from 0) of a run.
-    pub fn of_step(&self, step: u64, config: &TrainConfig) -> Vec<Trajectory> {
+    /// Training trajectories of `step` (from 0) of a run: those of its batch that `share` counts,
+    /// each with its number over the whole run.
+    pub fn of_step(
+        &self,
+        step: u64,
+        config: &TrainConfig,
+        share: &Range<usize>,
+    ) -> Vec<(u64, Trajectory)> {
         let first = step * config.batch as u64;
         let period = match config.train_trajectories {
             0 => u64::MAX,
             count => count,
         };
-        let numbers = first..first + config.batch as u64;
-        numbers.map(|i| self.train(i % period)).collect()
+        let numbers = first + share.start as u64..first + share.end as u64;
+        numbers.map(|i| (i, self.train(i % period))).collect()
     }
 
     /// Validation trajectories of a run, or as many of them as there are.

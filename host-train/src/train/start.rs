@@ -1,14 +1,59 @@
-//! The network with which a run starts.
+//! The state with which a run starts.
 
 use std::path::Path;
 
-use super::{Source, TrainConfig};
+use super::run::{BEST, CHECKPOINT, LAST};
+use super::{Adam, Checkpoint, Source, TrainConfig};
 use crate::dataset::qinit;
 use crate::model::{DeRefNet, Operators, Provenance, initialise};
-use crate::{Error, Result};
+use crate::{Error, Result, atomic};
+
+/// The state before the first step, saved in `folder`, which must not hold a run already.
+pub(super) fn fresh(
+    folder: &Path,
+    config: TrainConfig,
+    source: &Source,
+    start: Option<&Path>,
+    ranks: usize,
+) -> Result<Checkpoint> {
+    let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
+    if let Some(path) = taken.iter().find(|path| path.exists()) {
+        let message = "a run is here already: resume it with --resume or choose another folder";
+        return Err(Error::format(path, message));
+    }
+    let (network, start) = match start {
+        Some(path) => {
+            let (network, provenance) = from_model(path, &config)?;
+            (network, Some(provenance))
+        }
+        None => (drawn(&config, source)?, None),
+    };
+    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
+    atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
+    let tensors = network.parameters.tensors.iter();
+    let adam = Adam::new(
+        config.adam_in_units(),
+        tensors.clone().map(|t| t.values.len()),
+    );
+    let average = (config.ema > 0.0).then(|| tensors.map(|t| t.values.clone()).collect());
+    let state = Checkpoint {
+        config,
+        data_version: source.version(),
+        step: 0,
+        best: None,
+        start,
+        network,
+        adam,
+        average,
+        ranks,
+    };
+    state.save(&folder.join(CHECKPOINT))?;
+    Ok(state)
+}
 
 /// A network with drawn weights and the `Q_init` of the training data.
-pub(super) fn drawn(config: &TrainConfig, source: &Source) -> Result<DeRefNet> {
+fn drawn(config: &TrainConfig, source: &Source) -> Result<DeRefNet> {
     let qinit = qinit(source.for_qinit(config.qinit_trajectories), config.qinit)?;
     Ok(DeRefNet {
         config: config.model.clone(),
@@ -18,7 +63,7 @@ pub(super) fn drawn(config: &TrainConfig, source: &Source) -> Result<DeRefNet> {
 }
 
 /// The network of a model file, if it has the sizes of the run; a head that it lacks is drawn.
-pub(super) fn from_model(path: &Path, config: &TrainConfig) -> Result<(DeRefNet, Provenance)> {
+fn from_model(path: &Path, config: &TrainConfig) -> Result<(DeRefNet, Provenance)> {
     let (mut network, provenance) = DeRefNet::load(path)?;
     if network.config.head.is_none() {
         network.config.head.clone_from(&config.model.head);

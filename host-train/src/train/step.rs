@@ -27,24 +27,31 @@ impl<B: Backend> Run<B> {
     /// One optimisation step.
     pub(super) fn advance(&mut self) -> Result<StepLosses> {
         let step = self.state.step;
-        let (report, mut grads) = match self.state.config.objective {
+        let (own, items) = match self.state.config.objective {
             Objective::Map => {
-                let trajectories = self.source.of_step(self.state.step, &self.state.config);
+                let config = &self.state.config;
+                let share = self.ranks.share(config.batch);
+                let trajectories = self.source.of_step(step, config, &share);
+                let trajectories: Vec<_> = trajectories.into_iter().map(|(_, t)| t).collect();
                 let frames = batch(&trajectories);
                 let backend = &self.backend;
-                backend.pass(|| self.map_gradients(&frames, &trajectories))
+                let own = backend.pass(|| self.map_gradients(&frames, &trajectories));
+                (own, trajectories.len())
             }
             Objective::Offsets => {
                 let windows = self.pool.windows(step, &self.source, &self.state.config);
-                self.backend.pass(|| self.head_gradients(windows))
+                let items = windows.targets.len();
+                (self.backend.pass(|| self.head_gradients(windows)), items)
             }
         };
+        let (report, mut grads) = self.together(own, items);
         if !report.total.is_finite() {
-            return Err(Error::CheckFailed(format!(
+            let failed = Error::CheckFailed(format!(
                 "the loss of step {} is {}; the last checkpoint is kept; try a lower schedule.rate",
                 self.state.step + 1,
                 report.total
-            )));
+            ));
+            return self.ranks.agree(Err(failed));
         }
         let limit = self.state.config.clip_norm;
         if limit > 0.0 {
@@ -64,6 +71,29 @@ impl<B: Backend> Run<B> {
         }
         self.state.step += 1;
         Ok(report)
+    }
+
+    /// Losses and gradients of the whole batch, of which this rank's `own` are means over `items`.
+    fn together(&self, own: Gradients<B>, items: usize) -> Gradients<B> {
+        if self.ranks.count() == 1 {
+            return own;
+        }
+        let (losses, mut grads) = own;
+        let backend = &self.backend;
+        let present: Vec<&B::Buffer> = grads.iter().flatten().collect();
+        let copies = backend.finish_download(backend.start_download(&present));
+        let mut values = copies.concat();
+        values.extend(losses.values());
+        self.ranks.average(&mut values, items as f32);
+        let mut from = 0;
+        for (grad, copy) in grads.iter_mut().flatten().zip(&copies) {
+            let mean = backend.upload(&values[from..from + copy.len()]);
+            backend.recycle(std::mem::replace(grad, mean));
+            from += copy.len();
+        }
+        let mut all = losses.values();
+        all.copy_from_slice(&values[from..]);
+        (StepLosses::from_values(all), grads)
     }
 
     /// Of the loss of the maps against the label maps.

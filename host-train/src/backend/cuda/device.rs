@@ -102,14 +102,16 @@ pub(super) fn check(result: sys::cudaError_enum, what: &str) {
 }
 
 impl Device {
-    /// Opens the first device and compiles the kernels.
+    /// Opens device `nth`, counted from 0 and over again after the last, and compiles the kernels.
     ///
     /// # Errors
     /// If there is no driver, no device, it is too old, or refuses the kernels.
-    pub(super) fn open() -> Result<Self> {
+    pub(super) fn open(nth: usize) -> Result<Self> {
         find_driver()?;
         cust::init(CudaFlags::empty()).map_err(|e| explain("the driver does not start", e))?;
-        let device = Ordinal::get_device(0).map_err(|e| explain("there is no device", e))?;
+        let none = |e| explain("there is no device", e);
+        let count = Ordinal::num_devices().map_err(none)?.max(1) as usize;
+        let device = Ordinal::get_device((nth % count) as u32).map_err(none)?;
         let name = device
             .name()
             .map_err(|e| explain("the device has no name", e))?;

@@ -68,9 +68,17 @@ impl Cuda {
     /// # Errors
     /// If there is no driver or no GPU, or it is too old: with what to do about it.
     pub fn open() -> Result<Self> {
+        Self::open_nth(0)
+    }
+
+    /// Opens GPU number `nth`, counted from 0 and over again after the last.
+    ///
+    /// # Errors
+    /// As [`Cuda::open`].
+    pub fn open_nth(nth: usize) -> Result<Self> {
         Ok(Self {
             tables: Mutex::default(),
-            device: Arc::new(Device::open()?),
+            device: Arc::new(Device::open(nth)?),
         })
     }
 

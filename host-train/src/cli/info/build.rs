@@ -17,6 +17,8 @@ struct Build {
     cuda: bool,
     /// How far the CUDA backend was verified.
     cuda_verified: &'static str,
+    /// Whether `train --mpi` is built in.
+    mpi: bool,
 }
 
 /// Whether a GPU has run the kernels.
@@ -29,17 +31,16 @@ pub(super) fn show(common: &Common) -> Result<()> {
         vector: format!("{:?}", Cpu::new().isa()).to_lowercase(),
         cuda: cfg!(feature = "cuda"),
         cuda_verified: VERIFIED,
+        mpi: cfg!(feature = "mpi"),
     };
-    let cuda = if build.cuda {
-        "built in"
-    } else {
-        "not built in"
-    };
+    let built = |is: bool| if is { "built in" } else { "not built in" };
+    let (cuda, mpi) = (built(build.cuda), built(build.mpi));
     let text = format!(
         "version        {}\n\
          target         {}\n\
          backend cpu    vector instructions: {}\n\
-         backend cuda   {cuda}; {VERIFIED}",
+         backend cuda   {cuda}; {VERIFIED}\n\
+         train --mpi    {mpi}",
         build.version, build.target, build.vector
     );
     output::emit(common, &build, &text)
