@@ -194,3 +194,11 @@ pub const DEVICE_GRADIENT: f64 = 2e-3;
 /// The same of the path of a parameter over two steps of Adam, whose first steps turn a gradient's
 /// sign into a whole step: values with gradients near zero move the other way.
 pub const DEVICE_STEP: f64 = 2e-2;
+
+/// Of the root of the summed squared terms `g·d` of a directional derivative, for networks in f64 with
+/// steps of 1e-9: a kink that lies within the step changes the slope of one value among thousands.
+pub const METHOD_SLOPE: f64 = 1e-3;
+
+/// Relative L2 of a tensor's gradient in f32 against f64: kinks that rounding puts on another side move
+/// gradients of small tensors most.
+pub const METHOD_GRADIENT: f64 = 1e-2;

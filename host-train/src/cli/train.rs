@@ -12,8 +12,11 @@ use super::{Common, interrupt, output};
 use crate::backend::Backend;
 use crate::model::Preset;
 use crate::plot;
+use crate::train::journal::Journal;
 use crate::train::{Best, Event, Run, Source, Stop, TrainConfig};
 use crate::{Error, Result};
+
+mod method;
 
 /// Options of `train`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,7 +27,14 @@ pub struct TrainArgs {
     /// Run directory: created, or with --resume continued.
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
-    /// TOML file whose fields override the defaults of the preset; docs/train.toml documents them.
+    /// Train this method of the published comparison, by key (`derefnet methods`), as published.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["preset", "start"])]
+    pub method: Option<String>,
+    /// Form of the method; its first one by default.
+    #[arg(long, requires = "method", conflicts_with_all = ["resume", "config"])]
+    pub variant: Option<String>,
+    /// TOML file whose fields override the defaults of the preset; docs/train.toml documents them. Of
+    /// a method, one that names it.
     #[arg(long, value_name = "F.toml")]
     pub config: Option<PathBuf>,
     /// Data set folder; without it, trajectories are generated as training goes.
@@ -93,67 +103,96 @@ impl OnBackend for Training<'_> {
 
     fn run<B: Backend>(self, backend: B) -> Result<()> {
         let Self { args, common, time } = self;
-        let run = if args.resume {
-            Run::resume_on(backend, &args.out, |config| source(args, config))?
-        } else {
-            create(backend, args, common)?
+        let answer = match &args.method {
+            Some(key) => {
+                let mut run = method::open(backend, args, common, key)?;
+                let mut watcher = Watcher::new(run.config().steps, run.step());
+                let stop = run.train(time, |event| watcher.see(&event));
+                draw(run.journal(), args)?;
+                let steps = run.config().steps;
+                answer(args, stop?, (run.step(), steps), run.best())
+            }
+            None => {
+                let mut run = open(backend, args, common)?;
+                let mut watcher = Watcher::new(run.config().steps, run.step());
+                let stop = run.train(time, |event| watcher.see(&event));
+                draw(run.journal(), args)?;
+                let steps = run.config().steps;
+                answer(args, stop?, (run.step(), steps), run.best())
+            }
         };
-        train(run, args, common, time)
+        output::emit(common, &answer, &describe(&answer))
     }
 }
 
-fn train<B: Backend>(
-    mut run: Run<B>,
-    args: &TrainArgs,
-    common: &Common,
-    time: Option<Duration>,
-) -> Result<()> {
-    let steps = run.config().steps;
-    let progress = Progress::resumed("training", "steps", steps, run.step());
-    let mut validated = String::new();
-    let stop = run.train(time, |event| {
+/// Shows how a run gets on.
+struct Watcher {
+    progress: Progress,
+    validated: String,
+}
+
+impl Watcher {
+    fn new(steps: u64, done: u64) -> Self {
+        Self {
+            progress: Progress::resumed("training", "steps", steps, done),
+            validated: String::new(),
+        }
+    }
+
+    fn see(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
             Event::Step(_, losses) => {
-                progress.note(format!("loss {:.4e}{validated}", losses.total));
-                progress.advance(1);
+                let validated = &self.validated;
+                self.progress
+                    .note(format!("loss {:.4e}{validated}", losses.total));
+                self.progress.advance(1);
             }
             Event::Validated(step, report) => {
-                validated = format!(
+                self.validated = format!(
                     ", step {step}: CSO-mAP {:.2} AP25 {:.2}",
                     report.cso_map, report.ap25
                 );
             }
             Event::Dead(stages) => {
-                let _ = write!(validated, ", dead stages {stages:?}");
+                let _ = write!(self.validated, ", dead stages {stages:?}");
             }
         }
         interrupt::check()
-    });
-    draw(&run, args)?;
-    let finished = stop? == Stop::Finished;
-    let answer = Answer {
-        run: args.out.clone(),
-        finished,
-        step: run.step(),
-        steps,
-        best: run.best(),
-    };
-    output::emit(common, &answer, &describe(&answer))
+    }
 }
 
-fn create<B: Backend>(backend: B, args: &TrainArgs, common: &Common) -> Result<Run<B>> {
+fn answer(args: &TrainArgs, stop: Stop, (step, steps): (u64, u64), best: Option<Best>) -> Answer {
+    Answer {
+        run: args.out.clone(),
+        finished: stop == Stop::Finished,
+        step,
+        steps,
+        best,
+    }
+}
+
+/// Steps in `epochs` epochs.
+fn steps(epochs: f64, batch: usize) -> Result<u64> {
+    if !(epochs.is_finite() && epochs > 0.0) {
+        return Err(Error::usage(format!(
+            "--epochs is {epochs}, expected a positive number"
+        )));
+    }
+    Ok(((epochs * EPOCH / batch as f64).ceil() as u64).max(1))
+}
+
+/// The run in `--out`, new or continued.
+fn open<B: Backend>(backend: B, args: &TrainArgs, common: &Common) -> Result<Run<B>> {
+    if args.resume {
+        return Run::resume_on(backend, &args.out, |config| source(args, config));
+    }
     let mut config = match &args.config {
         Some(path) => TrainConfig::read(args.preset, path)?,
         None => TrainConfig::preset(args.preset),
     };
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(epochs) = args.epochs {
-        if !(epochs.is_finite() && epochs > 0.0) {
-            return Err(Error::usage(format!(
-                "--epochs is {epochs}, expected a positive number"
-            )));
-        }
-        config.steps = ((epochs * EPOCH / config.batch as f64).ceil() as u64).max(1);
+        config.steps = steps(epochs, config.batch)?;
     }
     let source = source(args, &config)?;
     Run::create_on(backend, &args.out, config, source, args.start.as_deref())
@@ -166,15 +205,9 @@ fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {
     }
 }
 
-fn draw<B: Backend>(run: &Run<B>, args: &TrainArgs) -> Result<()> {
-    let losses: Vec<(u64, f64)> = run
-        .journal()
-        .rows()
-        .iter()
-        .map(|r| (r.step, r.loss))
-        .collect();
-    let validations: Vec<plot::training::Validation> = run
-        .journal()
+fn draw(journal: &Journal, args: &TrainArgs) -> Result<()> {
+    let losses: Vec<(u64, f64)> = journal.rows().iter().map(|r| (r.step, r.loss)).collect();
+    let validations: Vec<plot::training::Validation> = journal
         .validations()
         .iter()
         .map(|v| plot::training::Validation {
