@@ -1,9 +1,11 @@
-//! Forward and backward of every operator at the shapes of the published network's training step,
+//! Forward and backward of every operator at the shapes of the published networks' training steps,
 //! on one thread.
 //!
 //! After criterion's own lines each operator that multiplies shows its rate by the direct algorithm
 //! and its share of the processor's peak, measured just before: 2 FLOP per multiply-add forward, 4
 //! backward.
+
+mod of_methods;
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -244,7 +246,11 @@ fn kernels(criterion: &mut Criterion) {
         eprintln!("kernels: cannot start a worker");
         return;
     };
-    for case in heavy().into_iter().chain(light()) {
+    let published = heavy().into_iter().chain(light());
+    for case in published
+        .chain(of_methods::heavy())
+        .chain(of_methods::light())
+    {
         run(criterion, &worker, &cpu, case);
     }
 }

@@ -11,6 +11,7 @@
 //! | [`dataset`] | splits, on-disk layouts, loaders |
 //! | [`tensor`], [`backend`], [`autograd`], [`ops`] | the training engine |
 //! | [`model`] | DeRefNet |
+//! | [`methods`] | the 23 methods of SeqCSIST Table 7, and ours, as one registry |
 //! | [`onnx`] | networks as ONNX files |
 //! | [`quantize`] | from a trained network to the integers of a model file |
 //! | [`train`] | losses, Adam, schedules, checkpoints |
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod dataset;
 pub mod error;
 pub mod eval;
+pub mod methods;
 pub mod model;
 pub mod onnx;
 pub mod ops;

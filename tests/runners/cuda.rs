@@ -17,11 +17,12 @@ use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cuda::Cuda;
 use derefnet::eval::network::{Inference, Network};
 use derefnet::eval::parity::parity;
-use derefnet::train::{Adam, AdamConfig, Losses, Optimiser};
+use derefnet::methods::{Method, MethodConfig, MethodRun};
+use derefnet::train::{Adam, AdamConfig, Event, Losses, Optimiser};
 use derefnet_tests::cases::check::Expected;
 use derefnet_tests::cases::training_step::{Problem, all};
 use derefnet_tests::cases::{self, Case};
-use derefnet_tests::every_operator;
+use derefnet_tests::operators_everywhere;
 use derefnet_tests::tolerance::{DEVICE_GRADIENT, DEVICE_STEP, LOSS_VALUE};
 use proptest::prelude::*;
 
@@ -75,7 +76,7 @@ macro_rules! operators {
     )*};
 }
 
-every_operator!(operators);
+operators_everywhere!(operators);
 
 mod adam {
     use super::*;
@@ -206,6 +207,40 @@ fn steps_of_adam_lead_where_those_of_the_cpu_do() {
         let error = relative_l2(&path(got), &path(want));
         assert!(error < DEVICE_STEP, "{}: {error:e}", start.name);
     }
+}
+
+/// Losses of three steps of a small network of the published comparison.
+fn method_losses<B: Backend>(backend: B, key: &str) -> derefnet::Result<Vec<f32>> {
+    let mut config = MethodConfig::published(Method::find(key).unwrap(), None).unwrap();
+    (config.small, config.steps, config.scene.frames) = (true, 3, 5);
+    (config.qinit_trajectories, config.validate_trajectories) = (60, 1);
+    let (folder, source) = (tempfile::tempdir().unwrap(), config.generated());
+    let mut run = MethodRun::create_on(backend, folder.path(), config, source)?;
+    let mut losses = Vec::new();
+    run.train(None, |event| {
+        if let Event::Step(_, step) = event {
+            losses.push(step.total);
+        }
+        Ok(())
+    })?;
+    Ok(losses)
+}
+
+/// A method whose operators are all there trains as on the CPU; one that has others is refused before
+/// it starts.
+#[test]
+fn methods_train_or_are_refused() {
+    for key in ["srcnn", "ista-net"] {
+        let want = method_losses(Cpu::new(), key).unwrap();
+        let got = method_losses(Cuda::open().unwrap(), key).unwrap();
+        assert_eq!(want.len(), 3);
+        for (got, want) in got.iter().zip(&want) {
+            let error = f64::from(got / want - 1.0).abs();
+            assert!(error < LOSS_VALUE, "{key}: {got}, expected {want}");
+        }
+    }
+    let refused = method_losses(Cuda::open().unwrap(), "espcn").unwrap_err();
+    assert!(refused.to_string().contains("pixel_shuffle"), "{refused}");
 }
 
 /// The same bits from run to run, and no memory lost on the way.

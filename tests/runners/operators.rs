@@ -12,7 +12,7 @@ use derefnet::backend::cpu::arch::Isa;
 use derefnet_tests::cases::check::Expected;
 use derefnet_tests::cases::{self, Case};
 use derefnet_tests::property::sound;
-use derefnet_tests::{every_operator, properties};
+use derefnet_tests::{operators_everywhere, operators_on_the_cpu, properties};
 
 /// One backend per instruction set. They outlive the problems, so that recycled buffers are dirty.
 fn cpus() -> &'static [Cpu] {
@@ -60,7 +60,28 @@ macro_rules! operators {
     )*};
 }
 
-every_operator!(operators);
+operators_everywhere!(operators);
+operators_on_the_cpu!(operators);
+
+/// Whether the named problems of all stems are for operators of every backend.
+macro_rules! are_everywhere {
+    ($($name:ident)*) => {
+        [$((stringify!($name), cases::$name::named().iter().map(|p| p.1.op().is_everywhere()).collect())),*]
+    };
+}
+
+/// The suites of other backends meet every operator that these must have, and no other.
+#[test]
+fn lists_of_operators_are_those_of_the_program() {
+    let everywhere: [(&str, Vec<bool>); 13] = operators_everywhere!(are_everywhere);
+    let on_the_cpu: [(&str, Vec<bool>); 11] = operators_on_the_cpu!(are_everywhere);
+    for (name, problems) in everywhere {
+        assert!(problems.iter().all(|&found| found), "{name}");
+    }
+    for (name, problems) in on_the_cpu {
+        assert!(problems.iter().all(|&found| !found), "{name}");
+    }
+}
 
 #[test]
 fn per_item_costs_are_those_of_its_nodes() {

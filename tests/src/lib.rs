@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod datasets;
+pub mod exact;
 pub mod models;
 pub mod oracle;
 pub mod property;

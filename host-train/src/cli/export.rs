@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::model::{DrefFile, HeadArgs, ModelArgs, is_quantised};
 use super::{Common, output};
 use crate::model::{DeRefNet, Provenance};
-use crate::{Error, Result, atomic, onnx};
+use crate::{Error, Result, atomic, methods, onnx};
 
 /// Options of `export`.
 #[derive(Clone, Debug, clap::Args)]
@@ -20,7 +20,8 @@ pub struct ExportArgs {
     pub head: HeadArgs,
     /// File to write; `.safetensors`: all that inference needs, the position code's matrix reduced
     /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers, in
-    /// floats or, of a quantised model (.dref), in the steps of its integers.
+    /// floats or, of a quantised model (.dref), in the steps of its integers; of other methods frames
+    /// in, maps out.
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
     /// Write `.safetensors` as the authors' code computes: maps in counts, the position code's whole
@@ -69,6 +70,7 @@ struct Answer {
 pub fn run(args: &ExportArgs, common: &Common) -> Result<()> {
     let form = Form::of(args)?;
     let jumps = match &args.model.model {
+        Some(path) if methods::Trained::is_file(path) => export_method(path, form, args)?,
         Some(path) if form == Form::Onnx && is_quantised(path) => {
             if args.head.head.is_some() {
                 let message = "--head: a quantised model keeps its own; attach it with quantize";
@@ -110,6 +112,24 @@ fn write_quantised(file: &DrefFile, out: &Path) -> Result<Vec<usize>> {
     let stages = model.map.iter().flat_map(|map| &map.stages).enumerate();
     let negative = stages.filter(|(_, stage)| stage.theta < 0);
     Ok(negative.map(|(k, _)| k).collect())
+}
+
+/// Writes one of the other methods.
+fn export_method(path: &Path, form: Form, args: &ExportArgs) -> Result<Vec<usize>> {
+    if args.head.head.is_some() {
+        return Err(Error::usage("--head: only DeRefNet has an offset head"));
+    }
+    let (trained, provenance) = methods::Trained::load(path)?;
+    match form {
+        Form::Authors => {
+            let key = trained.method.key;
+            let message = format!("--authors: {key} is not written as its authors' code has it");
+            return Err(Error::usage(message));
+        }
+        Form::Reduced => trained.save(&args.out, &provenance, true)?,
+        Form::Onnx => atomic::write_bytes(&args.out, &trained.onnx(&provenance)?)?,
+    }
+    Ok(Vec::new())
 }
 
 fn describe(answer: &Answer) -> String {

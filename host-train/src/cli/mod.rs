@@ -5,7 +5,7 @@
 //! `Command`, which holds its help and its example, and one in `Command::run`.
 //!
 //! Commands: `demo` (also without arguments), `unmix`, `simulate`, `train`, `eval`, `metric`,
-//! `parity`, `export`, `quantize`, `info`.
+//! `parity`, `export`, `quantize`, `methods`, `info`.
 //!
 //! Answers go to standard output through [`output`], progress to standard error through
 //! [`progress`]. Exit codes: 0 done, 1 a failed check or evaluation, 2 bad usage or bad input,
@@ -29,6 +29,7 @@ pub mod demo;
 pub mod eval;
 pub mod export;
 pub mod info;
+pub mod methods;
 pub mod metric;
 pub mod model;
 pub mod parity;
@@ -113,6 +114,9 @@ enum Command {
         after_help = "Example:\n  derefnet quantize --model runs/edge/best.safetensors --out edge.dref --plot errors.png"
     )]
     Quantize(quantize::QuantizeArgs),
+    /// List the methods of the published comparison, and ours.
+    #[command(after_help = "Example:\n  derefnet methods --json")]
+    Methods(methods::MethodsArgs),
     /// Show what is in a model file.
     #[command(after_help = "Example:\n  derefnet info runs/edge/best.safetensors")]
     Info(info::InfoArgs),
@@ -132,6 +136,7 @@ impl Command {
             Self::Simulate(args) => simulate::run(args, common),
             Self::Train(args) => train::run(args, common),
             Self::Metric(args) => metric::run(args, common),
+            Self::Methods(args) => methods::run(args, common),
         }
     }
 }

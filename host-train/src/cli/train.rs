@@ -12,8 +12,11 @@ use super::{Common, interrupt, output, ranks};
 use crate::backend::Backend;
 use crate::model::Preset;
 use crate::plot;
+use crate::train::journal::Journal;
 use crate::train::{Best, Event, Ranks, Run, Source, Stop, TrainConfig};
 use crate::{Error, Result};
+
+mod method;
 
 /// Options of `train`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,7 +27,14 @@ pub struct TrainArgs {
     /// Run directory: created, or with --resume continued.
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
-    /// TOML file whose fields override the defaults of the preset; docs/train.toml documents them.
+    /// Train this method of the published comparison, by key (`derefnet methods`), as published.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["preset", "start", "mpi"])]
+    pub method: Option<String>,
+    /// Form of the method; its first one by default.
+    #[arg(long, requires = "method", conflicts_with_all = ["resume", "config"])]
+    pub variant: Option<String>,
+    /// TOML file whose fields override the defaults of the preset; docs/train.toml documents them. Of
+    /// a method, one that names it.
     #[arg(long, value_name = "F.toml")]
     pub config: Option<PathBuf>,
     /// Data set folder; without it, trajectories are generated as training goes.
@@ -110,62 +120,100 @@ impl OnBackend for Training<'_> {
             time,
             ranks,
         } = self;
-        let run = if args.resume {
-            Run::resume_among(ranks, backend, &args.out, |config| source(args, config))?
-        } else {
-            let planned = ranks.agree(plan(args, common))?;
-            let (config, source) = planned;
-            let start = args.start.as_deref();
-            Run::create_among(ranks, backend, &args.out, config, source, start)?
+        let answer = match &args.method {
+            Some(key) => {
+                let mut run = method::open(backend, args, common, key)?;
+                let mut watcher = Watcher::new(true, run.config().steps, run.step());
+                let stop = run.train(time, |event| watcher.see(&event));
+                draw(run.journal(), args)?;
+                let steps = run.config().steps;
+                answer(args, stop?, (run.step(), steps), run.best())
+            }
+            None => {
+                let mut run = open(ranks, backend, args, common)?;
+                let leads = run.ranks().leads();
+                let mut watcher = Watcher::new(leads, run.config().steps, run.step());
+                let stop = run.train(time, |event| watcher.see(&event));
+                if !leads {
+                    return stop.map(drop);
+                }
+                draw(run.journal(), args)?;
+                let steps = run.config().steps;
+                answer(args, stop?, (run.step(), steps), run.best())
+            }
         };
-        note_ranks(&run);
-        train(run, args, common, time)
+        output::emit(common, &answer, &describe(&answer))
     }
 }
 
-fn train<B: Backend>(
-    mut run: Run<B>,
-    args: &TrainArgs,
-    common: &Common,
-    time: Option<Duration>,
-) -> Result<()> {
-    let steps = run.config().steps;
-    let lead = run.ranks().leads();
-    let progress = lead.then(|| Progress::resumed("training", "steps", steps, run.step()));
-    let mut validated = String::new();
-    let stop = run.train(time, |event| {
+/// Shows how a run gets on, where this process is the one that tells.
+struct Watcher {
+    progress: Option<Progress>,
+    validated: String,
+}
+
+impl Watcher {
+    fn new(tells: bool, steps: u64, done: u64) -> Self {
+        Self {
+            progress: tells.then(|| Progress::resumed("training", "steps", steps, done)),
+            validated: String::new(),
+        }
+    }
+
+    fn see(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
             Event::Step(_, losses) => {
-                if let Some(progress) = &progress {
+                let validated = &self.validated;
+                if let Some(progress) = &self.progress {
                     progress.note(format!("loss {:.4e}{validated}", losses.total));
                     progress.advance(1);
                 }
             }
             Event::Validated(step, report) => {
-                validated = format!(
+                self.validated = format!(
                     ", step {step}: CSO-mAP {:.2} AP25 {:.2}",
                     report.cso_map, report.ap25
                 );
             }
             Event::Dead(stages) => {
-                let _ = write!(validated, ", dead stages {stages:?}");
+                let _ = write!(self.validated, ", dead stages {stages:?}");
             }
         }
         interrupt::check()
-    });
-    if !lead {
-        return stop.map(drop);
     }
-    draw(&run, args)?;
-    let finished = stop? == Stop::Finished;
-    let answer = Answer {
+}
+
+fn answer(args: &TrainArgs, stop: Stop, (step, steps): (u64, u64), best: Option<Best>) -> Answer {
+    Answer {
         run: args.out.clone(),
-        finished,
-        step: run.step(),
+        finished: stop == Stop::Finished,
+        step,
         steps,
-        best: run.best(),
+        best,
+    }
+}
+
+/// Steps in `epochs` epochs.
+fn steps(epochs: f64, batch: usize) -> Result<u64> {
+    if !(epochs.is_finite() && epochs > 0.0) {
+        return Err(Error::usage(format!(
+            "--epochs is {epochs}, expected a positive number"
+        )));
+    }
+    Ok(((epochs * EPOCH / batch as f64).ceil() as u64).max(1))
+}
+
+/// The run in `--out`, new or continued.
+fn open<B: Backend>(ranks: Ranks, backend: B, args: &TrainArgs, common: &Common) -> Result<Run<B>> {
+    let run = if args.resume {
+        Run::resume_among(ranks, backend, &args.out, |config| source(args, config))?
+    } else {
+        let (config, source) = ranks.agree(plan(args, common))?;
+        let start = args.start.as_deref();
+        Run::create_among(ranks, backend, &args.out, config, source, start)?
     };
-    output::emit(common, &answer, &describe(&answer))
+    note_ranks(&run);
+    Ok(run)
 }
 
 /// Configuration and data of a new run.
@@ -176,12 +224,7 @@ fn plan(args: &TrainArgs, common: &Common) -> Result<(TrainConfig, Source)> {
     };
     config.seed = common.seed.unwrap_or(config.seed);
     if let Some(epochs) = args.epochs {
-        if !(epochs.is_finite() && epochs > 0.0) {
-            return Err(Error::usage(format!(
-                "--epochs is {epochs}, expected a positive number"
-            )));
-        }
-        config.steps = ((epochs * EPOCH / config.batch as f64).ceil() as u64).max(1);
+        config.steps = steps(epochs, config.batch)?;
     }
     let source = source(args, &config)?;
     Ok((config, source))
@@ -205,15 +248,9 @@ fn source(args: &TrainArgs, config: &TrainConfig) -> Result<Source> {
     }
 }
 
-fn draw<B: Backend>(run: &Run<B>, args: &TrainArgs) -> Result<()> {
-    let losses: Vec<(u64, f64)> = run
-        .journal()
-        .rows()
-        .iter()
-        .map(|r| (r.step, r.loss))
-        .collect();
-    let validations: Vec<plot::training::Validation> = run
-        .journal()
+fn draw(journal: &Journal, args: &TrainArgs) -> Result<()> {
+    let losses: Vec<(u64, f64)> = journal.rows().iter().map(|r| (r.step, r.loss)).collect();
+    let validations: Vec<plot::training::Validation> = journal
         .validations()
         .iter()
         .map(|v| plot::training::Validation {

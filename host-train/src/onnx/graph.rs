@@ -134,12 +134,23 @@ impl Builder {
 
     /// Lets `build` name its nodes below `part`.
     pub fn within<T>(&mut self, part: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.enter(part);
+        let built = build(self);
+        self.leave(outer);
+        built
+    }
+
+    /// Names nodes below `part` until [`Self::leave`] is given what this returns.
+    pub(super) fn enter(&mut self, part: &str) -> usize {
         let outer = self.scope.len();
         self.scope.push_str(part);
         self.scope.push('/');
-        let built = build(self);
+        outer
+    }
+
+    /// Names nodes as before [`Self::enter`].
+    pub(super) fn leave(&mut self, outer: usize) {
         self.scope.truncate(outer);
-        built
     }
 
     /// An input of the graph, f32, of `batch` items per window.

@@ -16,6 +16,7 @@
 //! values are whole steps, rounded and held to 16 bits where the integers are; see `steps`.
 
 mod graph;
+mod method;
 mod network;
 mod ops;
 mod proto;

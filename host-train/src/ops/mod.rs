@@ -9,13 +9,24 @@ mod concat;
 mod conv2d;
 mod data_step;
 mod deform_conv2d;
+mod deform_sample;
 mod gather;
 mod group_scale;
 mod loss;
+mod normalise;
 mod offset_likelihood;
 mod per_item;
+mod pixel_shuffle;
+mod pointwise;
+mod prelu;
+mod resize;
+mod row_stats;
+mod shrink;
 mod soft_threshold;
+mod spectral_norm;
+mod strided_conv2d;
 mod time_code;
+mod total;
 
 pub use arithmetic::{Add, Mul, Sub};
 pub use channel_stats::ChannelStats;
@@ -23,48 +34,86 @@ pub use concat::Concat;
 pub use conv2d::{Activation, Conv2d};
 pub use data_step::DataStep;
 pub use deform_conv2d::DeformConv2d;
+pub use deform_sample::DeformSample;
 pub use gather::Gather;
 pub use group_scale::GroupScale;
 pub use loss::{AbsoluteError, SquaredError, WeightedSum};
+pub use normalise::{Moments, Normalise};
 pub use offset_likelihood::{OffsetLikelihood, Wanted};
 pub use per_item::{Id, PerItem};
+pub use pixel_shuffle::PixelShuffle;
+pub use pointwise::{Function, Pointwise};
+pub use prelu::Prelu;
+pub use resize::{Interpolation, Resize};
+pub use row_stats::{RowCount, RowRms};
+pub use shrink::{Rule, Shrink};
 pub use soft_threshold::SoftThreshold;
+pub use spectral_norm::{PowerIteration, SpectralNorm};
+pub use strided_conv2d::{Stride, StridedConv2d, TransposedConv2d};
 pub use time_code::TimeCode;
+pub use total::Total;
 
 use crate::backend::Backend;
 
 /// Declares [`Op`]: any operator, as data.
 macro_rules! operators {
-    ($($name:ident),* $(,)?) => {
+    (everywhere: $($name:ident),+; on_the_cpu: $($cpu:ident),+;) => {
         /// Any operator, as data: a backend turns it into kernels.
         #[derive(Clone, Debug)]
         #[allow(missing_docs)]
         pub enum Op {
-            $($name($name)),*
+            $($name($name),)+
+            $($cpu($cpu)),+
         }
 
-        $(impl From<$name> for Op {
-            fn from(op: $name) -> Self {
-                Self::$name(op)
-            }
-        })*
+        operators!(@from $($name)+ $($cpu)+);
 
         impl Op {
             /// The operator behind its trait, for a backend that implements all of them.
             pub fn boxed<B>(self) -> Box<dyn Operator<B>>
             where
                 B: Backend,
-                $($name: Operator<B> + 'static),*
+                $($name: Operator<B> + 'static,)+
+                $($cpu: Operator<B> + 'static),+
             {
                 match self {
-                    $(Self::$name(op) => Box::new(op)),*
+                    $(Self::$name(op) => Box::new(op),)+
+                    $(Self::$cpu(op) => Box::new(op)),+
                 }
+            }
+
+            /// The operator behind its trait, for a backend that implements those that are
+            /// everywhere; nothing for the others.
+            pub fn boxed_if_everywhere<B>(self) -> Option<Box<dyn Operator<B>>>
+            where
+                B: Backend,
+                $($name: Operator<B> + 'static),+
+            {
+                match self {
+                    $(Self::$name(op) => Some(Box::new(op)),)+
+                    $(Self::$cpu(_) => None),+
+                }
+            }
+
+            /// Whether every backend has kernels of the operator, and not the CPU alone.
+            pub fn is_everywhere(&self) -> bool {
+                !matches!(self, $(Self::$cpu(_))|+)
             }
         }
     };
+    (@from $($name:ident)+) => {
+        $(impl From<$name> for Op {
+            fn from(op: $name) -> Self {
+                Self::$name(op)
+            }
+        })+
+    };
 }
 
+// DeRefNet needs the first list alone; what only the published methods need may lack kernels on
+// other devices, and such a method is refused there before it starts.
 operators!(
+    everywhere:
     AbsoluteError,
     Add,
     ChannelStats,
@@ -81,7 +130,23 @@ operators!(
     SquaredError,
     Sub,
     TimeCode,
-    WeightedSum,
+    WeightedSum;
+    on_the_cpu:
+    DeformSample,
+    Moments,
+    Normalise,
+    PixelShuffle,
+    Pointwise,
+    PowerIteration,
+    Prelu,
+    Resize,
+    RowCount,
+    RowRms,
+    Shrink,
+    SpectralNorm,
+    StridedConv2d,
+    Total,
+    TransposedConv2d;
 );
 
 /// Name, sizes and work of an operator on another device: those that it has on the CPU.

@@ -326,7 +326,7 @@ impl TrainConfig {
 }
 
 /// Puts the leaves of `given` over those of `base`.
-fn merge(base: &mut toml::Table, given: toml::Table) {
+pub(crate) fn merge(base: &mut toml::Table, given: toml::Table) {
     for (key, value) in given {
         match (base.get_mut(&key), value) {
             (Some(toml::Value::Table(base)), toml::Value::Table(given)) => merge(base, given),

@@ -2,7 +2,7 @@
 
 pub mod adam;
 mod average;
-mod checkpoint;
+pub(crate) mod checkpoint;
 pub mod config;
 mod events;
 pub mod journal;

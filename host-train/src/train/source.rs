@@ -101,25 +101,35 @@ impl Source {
         config: &TrainConfig,
         share: &Range<usize>,
     ) -> Vec<(u64, Trajectory)> {
-        let first = step * config.batch as u64;
-        let period = match config.train_trajectories {
-            0 => u64::MAX,
-            count => count,
-        };
+        self.batch(step, config.batch, config.train_trajectories, share)
+    }
+
+    /// Training trajectories of `step` (from 0) in batches of `size`, out of the first `period`, where
+    /// 0 stands for all that there are: those that `share` counts, each with its number.
+    pub fn batch(
+        &self,
+        step: u64,
+        size: usize,
+        period: u64,
+        share: &Range<usize>,
+    ) -> Vec<(u64, Trajectory)> {
+        let first = step * size as u64;
+        let period = if period == 0 { u64::MAX } else { period };
         let numbers = first + share.start as u64..first + share.end as u64;
         numbers.map(|i| (i, self.train(i % period))).collect()
     }
 
     /// Validation trajectories of a run, or as many of them as there are.
     pub fn validation(&self, config: &TrainConfig) -> Vec<Trajectory> {
-        let count = config.validate_trajectories;
+        self.held_out(&config.validation_scene(), config.validate_trajectories)
+    }
+
+    /// `count` validation trajectories, made by the rules of `scene` where they are made.
+    pub fn held_out(&self, scene: &SceneConfig, count: u64) -> Vec<Trajectory> {
         match self {
-            Self::Generated { seed, .. } => {
-                let scene = config.validation_scene();
-                (0..count.min(Split::Validation.trajectories()))
-                    .map(|i| generate(&scene, *seed, Split::Validation, i))
-                    .collect()
-            }
+            Self::Generated { seed, .. } => (0..count.min(Split::Validation.trajectories()))
+                .map(|i| generate(scene, *seed, Split::Validation, i))
+                .collect(),
             Self::Loaded { validation, .. } => {
                 validation.iter().take(count as usize).cloned().collect()
             }

@@ -11,15 +11,26 @@ pub mod concat;
 pub mod conv2d;
 pub mod data_step;
 pub mod deform_conv2d;
+pub mod deform_sample;
 pub mod exported;
 pub mod gather;
 mod graph;
 pub mod group_scale;
 pub mod loss;
+pub mod normalise;
 pub mod offset_likelihood;
 pub mod per_item;
+pub mod pixel_shuffle;
+pub mod pointwise;
+pub mod prelu;
+pub mod resize;
+pub mod row_stats;
+pub mod shrink;
 pub mod soft_threshold;
+pub mod spectral_norm;
+pub mod strided_conv2d;
 pub mod time_code;
+pub mod total;
 pub mod training_step;
 
 use std::fmt::Debug;
@@ -150,9 +161,9 @@ pub fn unsigned(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| v.abs()).collect()
 }
 
-/// Calls the macro `$each` with the stems of all operators: what every backend is tested on.
+/// Calls the macro `$each` with the stems of the operators that every backend has.
 #[macro_export]
-macro_rules! every_operator {
+macro_rules! operators_everywhere {
     ($each:ident) => {
         $each!(
             arithmetic
@@ -168,6 +179,26 @@ macro_rules! every_operator {
             per_item
             soft_threshold
             time_code
+        );
+    };
+}
+
+/// Calls the macro `$each` with the stems of the operators that the CPU alone has.
+#[macro_export]
+macro_rules! operators_on_the_cpu {
+    ($each:ident) => {
+        $each!(
+            deform_sample
+            normalise
+            pixel_shuffle
+            pointwise
+            prelu
+            resize
+            row_stats
+            shrink
+            spectral_norm
+            strided_conv2d
+            total
         );
     };
 }

@@ -10,6 +10,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod data_step;
 pub mod deform_conv2d;
+pub mod deform_sample;
 pub mod gather;
 pub mod group_scale;
 pub mod integer;
@@ -17,10 +18,20 @@ pub mod kernels;
 pub mod loss;
 pub mod metric;
 pub mod network;
+pub mod normalise;
 pub mod offset_likelihood;
+pub mod pixel_shuffle;
+pub mod pointwise;
+pub mod prelu;
 pub mod render;
+pub mod resize;
+pub mod row_stats;
+pub mod shrink;
 pub mod soft_threshold;
+pub mod spectral_norm;
+pub mod strided_conv2d;
 pub mod time_code;
+pub mod total;
 
 /// -1, 0 or 1, and 0 at 0.
 pub fn sign(x: f64) -> f64 {

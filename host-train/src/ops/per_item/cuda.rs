@@ -7,24 +7,27 @@ use super::stage::Stage;
 use super::{Id, PerItem};
 use crate::backend::Backend;
 use crate::backend::cuda::{Buffer, Cuda};
-use crate::ops::{Op, Operator, Saved};
+use crate::ops::{Add, Conv2d, DataStep, Op, Operator, Saved, SoftThreshold, Sub};
+use crate::tensor::Shape;
 
 /// Values to which the beginning of every kept value is aligned, so that pixels can be read four
 /// channels at a time.
 const ALIGNMENT: usize = 64;
 
-/// The operator over `n` items, from that over one.
-fn batched(op: &Op, n: usize) -> Op {
-    let mut op = op.clone();
-    match &mut op {
-        Op::Add(op) => op.len *= n,
-        Op::Sub(op) => op.len *= n,
-        Op::SoftThreshold(op) => op.len *= n,
-        Op::DataStep(op) => op.n *= n,
-        Op::Conv2d(op) => op.input.n *= n,
+/// Kernels of the operator over `n` items, from that over one.
+fn batched(op: &Op, n: usize) -> Box<dyn Operator<Cuda>> {
+    match op.clone() {
+        Op::Add(Add { len }) => Box::new(Add { len: len * n }),
+        Op::Sub(Sub { len }) => Box::new(Sub { len: len * n }),
+        Op::SoftThreshold(SoftThreshold { len }) => Box::new(SoftThreshold { len: len * n }),
+        Op::DataStep(op) => Box::new(DataStep { n: op.n * n, ..op }),
+        Op::Conv2d(op) => {
+            let n = op.input.n * n;
+            let input = Shape { n, ..op.input };
+            Box::new(Conv2d { input, ..op })
+        }
         op => unreachable!("{op:?} inside a graph"),
     }
-    op
 }
 
 /// A graph prepared for the device.
@@ -39,9 +42,8 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn new(graph: &'a PerItem) -> Self {
         let nodes = graph.nodes.iter();
-        let operators: Vec<Box<dyn Operator<Cuda>>> = nodes
-            .map(|node| batched(&node.op, graph.n).boxed())
-            .collect();
+        let operators: Vec<Box<dyn Operator<Cuda>>> =
+            nodes.map(|node| batched(&node.op, graph.n)).collect();
         let starts = graph.output_starts();
         let mut kept = 0;
         let places = operators.iter().enumerate().map(|(node, operator)| {

@@ -79,6 +79,16 @@ impl PerItem {
         graph
     }
 
+    /// Items that pass through the graph.
+    pub(crate) fn items(&self) -> usize {
+        self.n
+    }
+
+    /// The operators, with the geometry of one item.
+    pub(crate) fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.nodes.iter().map(|node| &node.op)
+    }
+
     /// Declares an input `(n, len)`.
     ///
     /// # Panics

@@ -1,0 +1,300 @@
+//! The training of a method, and its run directory.
+//!
+//! A run directory holds `config.toml`, `checkpoint.safetensors`, `log.csv`, `validation.csv`, an
+//! events file for TensorBoard, `best.safetensors` and, whenever it stops, `model.safetensors`. As in
+//! [`crate::train`] a resumed run ends in the same bits as an uninterrupted one. In the logs
+//! `regression` is the sum of the loss's data terms, `constraint` what the method adds to them, and
+//! `align` the loss of its adversary.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::backends::require;
+use super::config::MethodConfig;
+use super::count::{Plan, plan};
+use super::evaluate::results;
+use super::sensor::Sensor;
+use super::state::State;
+use super::tensors::initialise;
+use super::trained::Trained;
+use super::{Method, Network};
+use crate::backend::Backend;
+use crate::backend::cpu::Cpu;
+use crate::dataset::qinit;
+use crate::eval::metric::{Report, evaluate};
+use crate::model::{Parameter, Provenance};
+use crate::scene::Trajectory;
+use crate::train::adam::to_host;
+use crate::train::journal::{Journal, LogRow, ValidationRow};
+use crate::train::run::{BEST, CHECKPOINT, Event, LAST, StepLosses, Stop};
+use crate::train::{Best, Optimiser, Source};
+use crate::{Error, Result, atomic};
+
+/// A run in progress; its tensors and moments lie on the device.
+pub struct MethodRun<B: Backend = Cpu> {
+    folder: PathBuf,
+    /// Its trained tensors and moments as of the last checkpoint.
+    pub(super) state: State,
+    pub(super) source: Source,
+    pub(super) method: &'static Method,
+    pub(super) network: &'static dyn Network,
+    pub(super) plan: Plan,
+    pub(super) sensor: Sensor,
+    pub(super) backend: B,
+    pub(super) values: Vec<B::Buffer>,
+    /// Of the method's tensors, and of its adversary's.
+    pub(super) optimisers: [Optimiser<B>; 2],
+    journal: Journal,
+    validation: Vec<Trajectory>,
+}
+
+impl MethodRun {
+    /// [`MethodRun::create_on`] the CPU.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create(folder: &Path, config: MethodConfig, source: Source) -> Result<Self> {
+        Self::create_on(Cpu::new(), folder, config, source)
+    }
+
+    /// [`MethodRun::resume_on`] the CPU.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume(
+        folder: &Path,
+        source: impl FnOnce(&MethodConfig) -> Result<Source>,
+    ) -> Result<Self> {
+        Self::resume_on(Cpu::new(), folder, source)
+    }
+}
+
+impl<B: Backend> MethodRun<B> {
+    /// Starts a run in `folder`, which must not hold one already.
+    ///
+    /// # Errors
+    /// If the backend lacks an operator of the method, the folder holds a checkpoint, cannot be
+    /// written, or the source has no usable frames.
+    pub fn create_on(
+        backend: B,
+        folder: &Path,
+        config: MethodConfig,
+        source: Source,
+    ) -> Result<Self> {
+        config.validate()?;
+        require::<B>(config.method()?, &config.variant, config.small)?;
+        let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
+        if let Some(path) = taken.iter().find(|path| path.exists()) {
+            let message = "a run is here already: resume it or choose another folder";
+            return Err(Error::format(path, message));
+        }
+        if config.validate_noise.is_some() && !source.is_generated() {
+            let message = "validate_noise: a data set's validation frames have the noise that they \
+                           have";
+            return Err(Error::usage(message));
+        }
+        let plan = plan(config.method()?, Some(&config.variant), config.small)?;
+        let qinit = qinit(source.for_qinit(config.qinit_trajectories), config.qinit)?;
+        let sensor = Sensor::new(qinit.iter().map(|&q| q as f32).collect());
+        let tensors = initialise(&plan.specs, &sensor, config.seed);
+        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+        let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
+        atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
+        let state = State::new(config, source.version(), plan.own, tensors);
+        state.save(&folder.join(CHECKPOINT), &sensor)?;
+        Self::assemble(backend, folder, state, sensor, source)
+    }
+
+    /// Continues the run in `folder` where its checkpoint stands.
+    ///
+    /// # Errors
+    /// If there is no checkpoint, it is damaged, the backend lacks an operator of the method, or
+    /// `source` is of another kind than before.
+    pub fn resume_on(
+        backend: B,
+        folder: &Path,
+        source: impl FnOnce(&MethodConfig) -> Result<Source>,
+    ) -> Result<Self> {
+        let checkpoint = folder.join(CHECKPOINT);
+        let (state, sensor) = State::load(&checkpoint)?;
+        let config = &state.config;
+        require::<B>(config.method()?, &config.variant, config.small)?;
+        atomic::sweep(folder)?;
+        let source = source(&state.config)?;
+        let (before, now) = (&state.data_version, source.version());
+        if *before != now {
+            let message = format!("the run began with data '{before}', not '{now}'");
+            return Err(Error::format(checkpoint, message));
+        }
+        Self::assemble(backend, folder, state, sensor, source)
+    }
+
+    fn assemble(
+        backend: B,
+        folder: &Path,
+        state: State,
+        sensor: Sensor,
+        source: Source,
+    ) -> Result<Self> {
+        let config = &state.config;
+        let method = config.method()?;
+        let upload = |tensor: &Parameter| backend.upload(&tensor.values);
+        Ok(Self {
+            folder: folder.to_owned(),
+            method,
+            network: method.network()?,
+            plan: plan(method, Some(&config.variant), config.small)?,
+            values: state.tensors.iter().map(upload).collect(),
+            optimisers: [0, 1].map(|which| Optimiser::new(&backend, &state.adams[which])),
+            journal: Journal::open(folder, state.step)?,
+            validation: source.held_out(&config.validation_scene(), config.validate_trajectories),
+            backend,
+            state,
+            sensor,
+            source,
+        })
+    }
+
+    /// Configuration of the run.
+    pub fn config(&self) -> &MethodConfig {
+        &self.state.config
+    }
+
+    /// Steps taken so far.
+    pub fn step(&self) -> u64 {
+        self.state.step
+    }
+
+    /// Best validation so far.
+    pub fn best(&self) -> Option<Best> {
+        self.state.best
+    }
+
+    /// What was logged so far.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Trains until all steps are done or `time` is over; `watch` sees every step and validation
+    /// and may stop the loop with an error. The state is saved in each case.
+    ///
+    /// # Errors
+    /// If a loss is not finite (the last checkpoint stays), a file cannot be written, or `watch`
+    /// says so.
+    pub fn train(
+        &mut self,
+        time: Option<Duration>,
+        mut watch: impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<Stop> {
+        let started = Instant::now();
+        let steps = self.state.config.steps;
+        while self.state.step < steps {
+            let losses = self.logged_step()?;
+            let step = self.state.step;
+            let mut seen = watch(Event::Step(step, &losses));
+            if step.is_multiple_of(self.state.config.validate_every) || step == steps {
+                let report = self.validate()?;
+                seen = seen.and_then(|()| watch(Event::Validated(step, &report)));
+            }
+            let over = time.is_some_and(|limit| started.elapsed() >= limit);
+            if step.is_multiple_of(self.state.config.checkpoint_every) || over || seen.is_err() {
+                self.save()?;
+            }
+            if let Err(stop) = seen {
+                self.save_last()?;
+                return Err(stop);
+            }
+            if over && step < steps {
+                self.save_last()?;
+                return Ok(Stop::TimeOver);
+            }
+        }
+        self.save()?;
+        self.save_last()?;
+        Ok(Stop::Finished)
+    }
+
+    fn logged_step(&mut self) -> Result<StepLosses> {
+        let started = Instant::now();
+        let rate = self.rate();
+        let losses = self.advance()?;
+        let row = LogRow::new(self.state.step, rate, &losses, started);
+        self.journal.step(&row);
+        Ok(losses)
+    }
+
+    /// Learning rate of the next step.
+    pub(super) fn rate(&self) -> f32 {
+        let config = &self.state.config;
+        config.schedule.rate_at(self.state.step, config.steps)
+    }
+
+    /// The method with its present tensors.
+    ///
+    /// # Errors
+    /// None that a run which could be made has.
+    pub fn trained(&self) -> Result<Trained> {
+        let config = &self.state.config;
+        let own = self.plan.own;
+        let mut tensors = self.state.tensors[..own].to_vec();
+        let values = to_host(&self.backend, &self.values[..own]);
+        for (tensor, values) in tensors.iter_mut().zip(values) {
+            tensor.values = values;
+        }
+        let sensor = self.sensor.clone();
+        Trained::new(self.method, &config.variant, config.small, sensor, tensors)
+    }
+
+    fn validate(&mut self) -> Result<Report> {
+        let trained = self.trained()?;
+        let found = results(&trained.on(&self.backend)?, &self.validation, || Ok(()))?;
+        let report = evaluate(&found)?;
+        let best = Best {
+            step: self.state.step,
+            cso_map: report.cso_map,
+            ap25: report.ap25,
+        };
+        let row = ValidationRow::new(self.state.step, &report);
+        self.journal.validation(&row);
+        // The published rule: CSO-mAP alone.
+        if self.state.best.is_none_or(|old| best.cso_map > old.cso_map) {
+            self.state.best = Some(best);
+            let provenance = Provenance {
+                validation: Some([best.cso_map, best.ap25]),
+                ..self.provenance()
+            };
+            trained.save(&self.folder.join(BEST), &provenance, false)?;
+        }
+        Ok(report)
+    }
+
+    fn provenance(&self) -> Provenance {
+        let config = &self.state.config;
+        Provenance {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            data_version: self.source.version(),
+            seed: config.seed,
+            steps: self.state.step,
+            trajectories: self.state.step * config.batch as u64,
+            noise: self.source.is_generated().then_some(config.scene.noise),
+            ..Provenance::default()
+        }
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let values = to_host(&self.backend, &self.values);
+        for (tensor, values) in self.state.tensors.iter_mut().zip(values) {
+            tensor.values = values;
+        }
+        for (optimiser, adam) in self.optimisers.iter().zip(&mut self.state.adams) {
+            optimiser.store(&self.backend, adam);
+        }
+        self.journal.write()?;
+        self.state.save(&self.folder.join(CHECKPOINT), &self.sensor)
+    }
+
+    fn save_last(&self) -> Result<()> {
+        let path = self.folder.join(LAST);
+        self.trained()?.save(&path, &self.provenance(), false)
+    }
+}

@@ -1,0 +1,28 @@
+//! Thresholds with one value per entry: `y[n,p]` from `v[n,p]` and `θ[n,p]`.
+//!
+//! Where a value is kept whole or not at all the choice has no gradient.
+
+mod cpu;
+
+/// What happens to a value `v` with threshold `θ`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// `sign(v) · max(|v| - max(θ, 0), 0)`; no gradient by `θ` where it is not positive.
+    Soft,
+    /// `v` where `|v| > θ`, else 0; no gradient by `θ`.
+    Hard,
+    /// `v` where `|v|` exceeds `θ` and the quantile `1 - share` of the row's magnitudes (linear
+    /// between order statistics), else `sign(v) · max(|v| - θ, 0)` with `θ` of either sign.
+    Support(f32),
+}
+
+/// Threshold; inputs `v (rows, len)` and `θ (rows, len)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Shrink {
+    /// Rows, over each of which quantiles are taken.
+    pub rows: usize,
+    /// Entries of a row.
+    pub len: usize,
+    /// What happens to a value.
+    pub rule: Rule,
+}
