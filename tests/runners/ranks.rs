@@ -93,7 +93,6 @@ fn compare(count: usize, config: &TrainConfig) {
     let zero: Vec<Vec<f32>> = one.iter().map(|t| vec![0.0; t.len()]).collect();
     let error = worst(&many, &one, &zero);
     assert!(error < RANKS_GRADIENT, "{count} ranks: gradient {error:e}");
-    println!("{count} ranks: gradient {error:e}");
 
     let weights = |name: &str| -> Vec<Vec<f32>> {
         let tensors = state(&folder(name)).network.parameters.tensors;
@@ -104,7 +103,6 @@ fn compare(count: usize, config: &TrainConfig) {
     train(count, &folder("all"), config);
     let error = worst(&weights("all"), &weights("lone"), &weights("start"));
     assert!(error < RANKS_PATH, "{count} ranks: path {error:e}");
-    println!("{count} ranks: path {error:e}");
     assert_eq!(state(&folder("all")).ranks, count);
 }
 
