@@ -175,9 +175,36 @@ impl<'a> Localiser<'a> {
             return Ok(claims.iter().map(|c| Answer::of_head(c)).collect());
         }
         let windows = counts.len() / FRAME_LEN + 1 - WINDOW;
+        let with_precision = self.method == Method::HeadPrior;
         let fit = |workspace: &mut Workspace, window: usize| {
             let claims = claims.as_ref().map_or(&[][..], |claims| &claims[window]);
-            self.fit(workspace, window, counts, excluded, claims)
+            let proposals = claims.iter();
+            let proposals: Vec<Proposal> = proposals
+                .filter_map(|claim| claim.proposal(with_precision))
+                .collect();
+            self.fit(workspace, window, counts, excluded, &proposals)
+        };
+        let fits = (0..windows).into_par_iter();
+        fits.map_init(Workspace::new, fit).collect()
+    }
+
+    /// Answers of the fit for all windows of `counts (frames, 11, 11)`, each started from its own
+    /// `proposals`, at most 8; a window without any gets no target.
+    ///
+    /// # Errors
+    /// As [`Self::windows`], and for another number of windows.
+    pub fn started(&self, counts: &[f32], proposals: &[Vec<Proposal>]) -> Result<Vec<Answer>> {
+        check_counts(counts, None)?;
+        let windows = counts.len() / FRAME_LEN + 1 - WINDOW;
+        if proposals.len() != windows {
+            return Err(Error::usage(format!(
+                "localisation: starts of {} windows, expected {windows}",
+                proposals.len()
+            )));
+        }
+        let fit = |workspace: &mut Workspace, window: usize| match &proposals[window][..] {
+            [] => Ok(Answer::of_head(&[])),
+            starts => self.fit(workspace, window, counts, None, starts),
         };
         let fits = (0..windows).into_par_iter();
         fits.map_init(Workspace::new, fit).collect()
@@ -222,19 +249,14 @@ impl<'a> Localiser<'a> {
         window: usize,
         counts: &[f32],
         excluded: Option<&[bool]>,
-        claims: &[Claim],
+        proposals: &[Proposal],
     ) -> Result<Answer> {
         let first = window * FRAME_LEN;
         let part = first..first + WINDOW_LEN;
         let excluded = excluded.map(|flags| flags.get(part.clone()).unwrap_or(flags));
-        let with_precision = self.method == Method::HeadPrior;
-        let proposals: Vec<Proposal> = claims
-            .iter()
-            .filter_map(|claim| claim.proposal(with_precision))
-            .collect();
         let located = self
             .locator
-            .locate(workspace, &counts[part], excluded, &proposals)
+            .locate(workspace, &counts[part], excluded, proposals)
             .map_err(|e| Error::usage(format!("window {window}: {e}")))?;
         Ok(Answer::of_fit(&located))
     }
