@@ -4,7 +4,8 @@ use derefnet_core::locate::{LocateConfig, MAX_SOURCES, Proposal};
 use derefnet_core::metric::Detection;
 use derefnet_core::physics::MAP_LEN;
 
-use super::definition::{Data, OffGrid};
+use super::definition::Data;
+use super::text::OffGrid;
 use crate::eval::network::{Network, batch, centres};
 use crate::eval::offgrid::{Answer, Localiser, Method};
 use crate::eval::peaks::peaks;

@@ -1,5 +1,7 @@
 use super::*;
 use crate::benchmark::Work;
+use crate::benchmark::result::Group;
+use crate::benchmark::text::OffGrid;
 
 const HEAD: &str = "title = 't'\nabout = 'a'\nbudget.smoke.minutes = 1\n";
 

@@ -27,6 +27,7 @@ pub mod result;
 mod row;
 mod run;
 mod seed;
+pub mod text;
 
 pub use definition::{Budget, Definition, Scale};
 pub use row::{Row, Size, Work};

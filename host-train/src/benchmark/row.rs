@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::definition::{Data, OffGrid, RowText, Setting};
+use super::definition::{Data, Setting};
+use super::text::{OffGrid, RowText};
 use super::result::{Group, PublishedFigures};
 use crate::cli::model::{DrefFile, Loaded, is_quantised};
 use crate::methods::{Method, MethodConfig, Plan, Readout, Solution, plan, plan_of_model};

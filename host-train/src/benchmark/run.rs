@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::definition::{Budget, Data, Definition, OffGrid, Scale};
+use super::definition::{Budget, Data, Definition, Scale};
+use super::text::OffGrid;
 use super::result::{DataUsed, FORMAT, Interval, RESULT, RowResult};
 use super::row::{Row, Work, table};
 use super::seed::{Record, Seed};

@@ -173,11 +173,12 @@ impl OnBackend for Training<'_> {
         let (batch, rate) = (config.batch(), config.rate());
         let mut learner = Learner::open(backend, seed.folder, config, source)?;
         let spent = train(&mut learner, seed, &planned)?;
-        let seconds = spent.seconds / spent.steps.max(1) as f64 * planned.steps as f64;
+        let timed = (spent.steps > 0).then(|| spent.seconds / spent.steps as f64);
+        let per_step = timed.or(planned.seconds_per_step).unwrap_or(0.0);
         let journal = learner.journal();
         Ok(Learned {
             training: Some(TrainingResult {
-                minutes: seconds / 60.0,
+                minutes: per_step * planned.steps as f64 / 60.0,
                 steps: planned.steps,
                 trajectories: planned.steps * batch as u64,
                 batch,
