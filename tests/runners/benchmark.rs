@@ -266,7 +266,11 @@ fn changed_rows_are_refused_by_field() {
     scratch.define(&TINY.replace("rate = 1e-3", "rate = 2e-3"));
     scratch.refused(
         "",
-        &["row.toml", "row 'net'", "learning.config.schedule.rate"],
+        &[
+            "row.toml",
+            "row 'net'",
+            "learning.config.schedule.rate is 0.002, but was 0.001",
+        ],
     );
     scratch.define(&TINY.replace("trajectories = 2", "trajectories = 3"));
     scratch.refused(

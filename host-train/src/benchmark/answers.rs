@@ -1,14 +1,13 @@
 //! The answers of a row, by cells and between them.
 
-use derefnet_core::locate::{LocateConfig, MAX_SOURCES, Proposal};
+use derefnet_core::locate::{LocateConfig, MAX_SOURCES};
 use derefnet_core::metric::Detection;
-use derefnet_core::physics::MAP_LEN;
 
 use super::definition::Data;
 use super::text::OffGrid;
 use crate::eval::network::{Network, batch, centres};
 use crate::eval::offgrid::{Answer, Localiser, Method};
-use crate::eval::peaks::peaks;
+use crate::eval::peaks::Refiner;
 use crate::methods::evaluate::Maps;
 use crate::scene::Trajectory;
 use crate::{Error, Result};
@@ -27,7 +26,15 @@ impl Maps for Windows<'_> {
 pub(super) struct Reader<'a> {
     maps: Option<&'a dyn Maps>,
     grid: bool,
-    off_grid: Option<(OffGrid, Localiser<'a>)>,
+    between: Between<'a>,
+}
+
+/// How places between the cells are found.
+enum Between<'a> {
+    Nothing,
+    /// From maps.
+    Refined(Refiner),
+    Localised(Localiser<'a>),
 }
 
 /// Answers for one trajectory.
@@ -54,19 +61,18 @@ impl<'a> Reader<'a> {
             counts: [1, most],
             ..LocateConfig::SEQ_CSIST
         };
-        let method = match off_grid {
-            OffGrid::None => None,
-            OffGrid::FitFromMap | OffGrid::Fit => Some(Method::Fit),
-            OffGrid::Head => Some(Method::Head),
-            OffGrid::HeadFit => Some(Method::HeadFit),
+        let localised = |method| Localiser::new(network, method, config).map(Between::Localised);
+        let between = match off_grid {
+            OffGrid::None => Between::Nothing,
+            OffGrid::FitFromMap => Between::Refined(Refiner::new(config)?),
+            OffGrid::Fit => localised(Method::Fit)?,
+            OffGrid::Head => localised(Method::Head)?,
+            OffGrid::HeadFit => localised(Method::HeadFit)?,
         };
-        let localiser = method.map(|method| Localiser::new(network, method, config));
         Ok(Self {
             maps,
             grid,
-            off_grid: localiser
-                .transpose()?
-                .map(|localiser| (off_grid, localiser)),
+            between,
         })
     }
 
@@ -75,7 +81,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If there is no answer.
     pub(super) fn answer(&self, trajectory: &Trajectory) -> Result<Answered> {
-        let needs_maps = self.grid || matches!(self.off_grid, Some((OffGrid::FitFromMap, _)));
+        let needs_maps = self.grid || matches!(self.between, Between::Refined(_));
         let maps = if needs_maps {
             Some(self.maps(trajectory)?)
         } else {
@@ -113,16 +119,11 @@ impl<'a> Reader<'a> {
         trajectory: &Trajectory,
         maps: Option<&[f32]>,
     ) -> Result<Option<Vec<Answer>>> {
-        let Some((off_grid, localiser)) = &self.off_grid else {
-            return Ok(None);
-        };
         let counts = batch([trajectory]).counts;
-        let answers = match (off_grid, maps) {
-            (OffGrid::FitFromMap, Some(maps)) => {
-                let starts: Vec<Vec<Proposal>> = maps.chunks_exact(MAP_LEN).map(peaks).collect();
-                localiser.started(&counts, &starts)
-            }
-            _ => localiser.windows(&counts, None),
+        let answers = match &self.between {
+            Between::Nothing => return Ok(None),
+            Between::Refined(refiner) => refiner.refine(&counts, maps.unwrap_or_default()),
+            Between::Localised(localiser) => localiser.windows(&counts, None),
         };
         answers.map(Some)
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::definition::{Budget, Data, Definition, Scale};
-use super::text::OffGrid;
 use super::result::{DataUsed, FORMAT, Interval, RESULT, RowResult};
 use super::row::{Row, Work, table};
 use super::seed::{Record, Seed};
+use super::text::OffGrid;
 use crate::cli::backend::BackendKind;
 use crate::dataset::load_split;
 use crate::eval::network::centres;
@@ -203,8 +203,12 @@ fn difference(before: &toml::Table, now: &toml::Table) -> Option<(String, [Strin
             let (field, values) = difference(before, now)?;
             return Some((format!("{key}.{field}"), values));
         }
-        let text =
-            |v: Option<&toml::Value>| v.map_or_else(|| "absent".to_owned(), toml::Value::to_string);
+        let text = |value: Option<&toml::Value>| match value {
+            None => "absent".to_owned(),
+            // Configurations hold f32, whose shortest decimal is what was written.
+            Some(toml::Value::Float(v)) if f64::from(*v as f32) == *v => (*v as f32).to_string(),
+            Some(value) => value.to_string(),
+        };
         (pair[0] != pair[1]).then(|| (key.clone(), pair.map(text)))
     })
 }

@@ -83,8 +83,8 @@ fn one_seed() -> Vec<u64> {
 pub enum OffGrid {
     /// They are not.
     None,
-    /// The fit of point sources, started from the peaks of the map; frames without a peak get no
-    /// answer.
+    /// The peaks of the map say how many targets there are and where the fit of point sources
+    /// starts; frames without a peak get no answer.
     FitFromMap,
     /// The fit, without a network.
     Fit,

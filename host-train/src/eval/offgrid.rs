@@ -71,7 +71,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of_head(claims: &[Claim]) -> Self {
+    pub(super) fn of_head(claims: &[Claim]) -> Self {
         Self {
             targets: claims.iter().map(Claim::target).collect(),
             reduced_chi2: None,
@@ -79,7 +79,7 @@ impl Answer {
         }
     }
 
-    fn of_fit(located: &Located) -> Self {
+    pub(super) fn of_fit(located: &Located) -> Self {
         Self {
             targets: located.targets.to_vec(),
             reduced_chi2: Some(located.reduced_chi2),
@@ -188,28 +188,6 @@ impl<'a> Localiser<'a> {
         fits.map_init(Workspace::new, fit).collect()
     }
 
-    /// Answers of the fit for all windows of `counts (frames, 11, 11)`, each started from its own
-    /// `proposals`, at most 8; a window without any gets no target.
-    ///
-    /// # Errors
-    /// As [`Self::windows`], and for another number of windows.
-    pub fn started(&self, counts: &[f32], proposals: &[Vec<Proposal>]) -> Result<Vec<Answer>> {
-        check_counts(counts, None)?;
-        let windows = counts.len() / FRAME_LEN + 1 - WINDOW;
-        if proposals.len() != windows {
-            return Err(Error::usage(format!(
-                "localisation: starts of {} windows, expected {windows}",
-                proposals.len()
-            )));
-        }
-        let fit = |workspace: &mut Workspace, window: usize| match &proposals[window][..] {
-            [] => Ok(Answer::of_head(&[])),
-            starts => self.fit(workspace, window, counts, None, starts),
-        };
-        let fits = (0..windows).into_par_iter();
-        fits.map_init(Workspace::new, fit).collect()
-    }
-
     /// Answers for all windows of each trajectory; `tick` is called after each.
     ///
     /// # Errors
@@ -274,7 +252,7 @@ fn check_head(network: Option<&dyn Network>, method: Method) -> Result<()> {
     )))
 }
 
-fn check_counts(counts: &[f32], excluded: Option<&[bool]>) -> Result<()> {
+pub(super) fn check_counts(counts: &[f32], excluded: Option<&[bool]>) -> Result<()> {
     let (frames, rest) = (counts.len() / FRAME_LEN, counts.len() % FRAME_LEN);
     if rest != 0 || frames < WINDOW {
         return Err(Error::usage(format!(

@@ -1,12 +1,19 @@
-//! Peaks of a map: where the fit may start.
+//! Places between the cells from any map: its peaks say how many targets there are and about where,
+//! the fit of point sources says exactly where.
 //!
 //! A map holds a target as one bright cell, or as two or more that share its intensity where it lies
 //! near their border. Targets may be as near to each other as neighbouring cells, so that no search
 //! for local maxima can part them; their intensity can.
 
-use derefnet_core::locate::{MAX_SOURCES, Prior, Proposal};
+use derefnet_core::locate::{
+    LocateConfig, Locator, MAX_SOURCES, Prior, Proposal, WINDOW_LEN, Workspace,
+};
 use derefnet_core::metric::GRID_THRESHOLD;
-use derefnet_core::physics::{MAP_SIDE, RATIO, cell_centre};
+use derefnet_core::physics::{FRAME_LEN, MAP_LEN, MAP_SIDE, RATIO, WINDOW, cell_centre};
+use rayon::prelude::*;
+
+use super::offgrid::{Answer, check_counts};
+use crate::{Error, Result};
 
 /// Cells from this many counts on share a target with a brighter neighbour: half the threshold.
 const SHARE: f32 = 0.5 * GRID_THRESHOLD as f32;
@@ -69,10 +76,95 @@ pub fn peaks(map: &[f32]) -> Vec<Proposal> {
     peaks.iter().map(proposal).collect()
 }
 
+/// The fit, held to as many sources as a map has peaks.
+pub struct Refiner {
+    /// For 1, 2, … 8 sources.
+    locators: Vec<Locator>,
+}
+
+impl Refiner {
+    /// A refiner that knows what `config` says but for the number of sources.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a `config` out of range.
+    pub fn new(config: LocateConfig) -> Result<Self> {
+        let locator = |count| {
+            let counts = [count, count];
+            let locator = Locator::new(LocateConfig { counts, ..config });
+            locator.map_err(|e| Error::usage(format!("fit: {e}")))
+        };
+        let locators = (1..=MAX_SOURCES).map(locator).collect::<Result<_>>()?;
+        Ok(Self { locators })
+    }
+
+    /// Answers for all windows of `counts (frames, 11, 11)`, whose maps `(windows, 1089)` are `maps`.
+    /// A map without a peak has no target.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for fewer than five frames, counts that are not finite, or another number of
+    /// maps.
+    pub fn refine(&self, counts: &[f32], maps: &[f32]) -> Result<Vec<Answer>> {
+        check_counts(counts, None)?;
+        let windows = counts.len() / FRAME_LEN + 1 - WINDOW;
+        if maps.len() != windows * MAP_LEN {
+            return Err(Error::usage(format!(
+                "localisation: {} values of maps, expected {windows} maps of {MAP_LEN}",
+                maps.len()
+            )));
+        }
+        let fit = |workspace: &mut Workspace, (window, map): (usize, &[f32])| {
+            let starts = peaks(map);
+            let Some(locator) = starts.len().checked_sub(1).map(|at| &self.locators[at]) else {
+                return Ok(Answer::of_head(&[]));
+            };
+            let part = &counts[window * FRAME_LEN..][..WINDOW_LEN];
+            let located = locator.locate(workspace, part, None, &starts);
+            let located = located.map_err(|e| Error::usage(format!("window {window}: {e}")))?;
+            Ok(Answer::of_fit(&located))
+        };
+        let maps = maps.par_chunks_exact(MAP_LEN).enumerate();
+        maps.map_init(Workspace::new, fit).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use derefnet_core::physics::MAP_LEN;
+    use crate::dataset::Split;
+    use crate::eval::network::batch;
+    use crate::scene::{SceneConfig, generate, label_map};
+
+    /// Label maps know the targets' number and cells: the fit adds their places. Without its other
+    /// targets a map gets no second answer, however poor the fit.
+    #[test]
+    fn maps_say_how_many_and_the_fit_says_where() {
+        let trajectory = generate(&SceneConfig::default(), 1, Split::Validation, 0);
+        let counts = batch([&trajectory]).counts;
+        let truths = &trajectory.truth[2..trajectory.truth.len() - 2];
+        let refiner = Refiner::new(LocateConfig::SEQ_CSIST).unwrap();
+        let maps: Vec<f32> = truths.iter().flat_map(|t| label_map(t)).collect();
+        for (answer, truth) in refiner.refine(&counts, &maps).unwrap().iter().zip(truths) {
+            assert_eq!(answer.targets.len(), truth.len());
+            for target in truth {
+                let apart = |found: &derefnet_core::locate::Target| {
+                    libm::hypot(found.x - target.x, found.y - target.y)
+                };
+                let nearest = answer
+                    .targets
+                    .iter()
+                    .map(apart)
+                    .fold(f64::INFINITY, f64::min);
+                assert!(nearest < 0.1, "{nearest}");
+            }
+        }
+        let fewer: Vec<f32> = truths.iter().flat_map(|t| label_map(&t[..1])).collect();
+        let answers = refiner.refine(&counts, &fewer).unwrap();
+        assert!(answers.iter().all(|answer| answer.targets.len() <= 1));
+        let none = vec![0.0; maps.len()];
+        let answers = refiner.refine(&counts, &none).unwrap();
+        assert!(answers.iter().all(|answer| answer.targets.is_empty()));
+        assert!(refiner.refine(&counts, &maps[1..]).is_err());
+    }
 
     fn found(cells: &[(usize, usize, f32)]) -> Vec<[f64; 3]> {
         let mut map = vec![0.0; MAP_LEN];
