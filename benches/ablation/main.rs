@@ -8,7 +8,6 @@
 //! `DIR/<arm>/` are run folders as of `derefnet train`; `DIR/ablation.csv` holds the validations
 //! over time and `DIR/ablation.png` shows them.
 
-mod clock;
 mod definition;
 mod record;
 
@@ -17,13 +16,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use derefnet::benchmark::clock::{Clock, spend, spent};
 use derefnet::cli::{interrupt, output};
 use derefnet::eval::metric::Report;
 use derefnet::train::run::CHECKPOINT;
 use derefnet::train::{Event, Run, Source, TrainConfig};
 use derefnet::{Error, Result};
 
-use clock::{Clock, spend, spent};
 use definition::{Arm, Definition};
 use record::{Record, Row};
 

@@ -16,6 +16,7 @@
 //! | [`quantize`] | from a trained network to the integers of a model file |
 //! | [`train`] | losses, Adam, schedules, checkpoints |
 //! | [`eval`] | the metric over data sets, the Cramér–Rao bound, calibration |
+//! | [`benchmark`] | methods trained for an equal budget, evaluated on the same frames |
 //! | [`plot`] | figures |
 //! | [`raster`] | grey PNG files |
 //! | [`cli`] | the program `derefnet` |
@@ -25,6 +26,7 @@
 pub mod atomic;
 pub mod autograd;
 pub mod backend;
+pub mod benchmark;
 pub mod cholesky;
 pub mod cli;
 pub mod dataset;

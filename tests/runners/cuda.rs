@@ -212,7 +212,7 @@ fn steps_of_adam_lead_where_those_of_the_cpu_do() {
 /// Losses of three steps of a small network of the published comparison.
 fn method_losses<B: Backend>(backend: B, key: &str) -> derefnet::Result<Vec<f32>> {
     let mut config = MethodConfig::published(Method::find(key).unwrap(), None).unwrap();
-    (config.small, config.steps, config.scene.frames) = (true, 3, 5);
+    (config.width, config.steps, config.scene.frames) = (0.0, 3, 5);
     (config.qinit_trajectories, config.validate_trajectories) = (60, 1);
     let (folder, source) = (tempfile::tempdir().unwrap(), config.generated());
     let mut run = MethodRun::create_on(backend, folder.path(), config, source)?;

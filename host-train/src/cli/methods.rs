@@ -77,7 +77,7 @@ fn row(method: &Method) -> Result<Row> {
         Solution::Fit => ("fit", true),
     };
     let form = |variant: &Variant| -> Result<(Form, Plan)> {
-        let plan = plan(method, Some(variant.name), false)?;
+        let plan = plan(method, Some(variant.name), 1.0)?;
         let form = Form {
             name: variant.name,
             about: variant.about,
@@ -115,7 +115,7 @@ fn backends(method: &Method, variant: &Variant) -> Result<&'static [&'static str
     let everywhere = match method.solution {
         Solution::Solver { .. } | Solution::Fit => false,
         Solution::Network(_) | Solution::DeRefNet { .. } => {
-            cpu_operators(method, variant.name, false)?.is_empty()
+            cpu_operators(method, variant.name, 1.0)?.is_empty()
         }
     };
     Ok(if everywhere {

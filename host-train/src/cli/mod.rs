@@ -5,7 +5,7 @@
 //! `Command`, which holds its help and its example, and one in `Command::run`.
 //!
 //! Commands: `demo` (also without arguments), `unmix`, `simulate`, `train`, `eval`, `metric`,
-//! `parity`, `export`, `quantize`, `methods`, `info`.
+//! `parity`, `export`, `quantize`, `methods`, `benchmark`, `info`.
 //!
 //! Answers go to standard output through [`output`], progress to standard error through
 //! [`progress`]. Exit codes: 0 done, 1 a failed check or evaluation, 2 bad usage or bad input,
@@ -25,6 +25,7 @@ pub mod output;
 pub mod progress;
 pub mod ranks;
 
+pub mod benchmark;
 pub mod demo;
 pub mod eval;
 pub mod export;
@@ -117,6 +118,11 @@ enum Command {
     /// List the methods of the published comparison, and ours.
     #[command(after_help = "Example:\n  derefnet methods --json")]
     Methods(methods::MethodsArgs),
+    /// Train the methods of a definition for an equal budget and evaluate all on the same frames.
+    #[command(
+        after_help = "Example:\n  derefnet benchmark benches/definitions/table7.toml --out runs/table7 --preset hour --threads 1"
+    )]
+    Benchmark(benchmark::BenchmarkArgs),
     /// Show what is in a model file.
     #[command(after_help = "Example:\n  derefnet info runs/edge/best.safetensors")]
     Info(info::InfoArgs),
@@ -137,6 +143,7 @@ impl Command {
             Self::Train(args) => train::run(args, common),
             Self::Metric(args) => metric::run(args, common),
             Self::Methods(args) => methods::run(args, common),
+            Self::Benchmark(args) => benchmark::run(args, common),
         }
     }
 }

@@ -11,5 +11,6 @@ pub mod metric;
 pub mod network;
 pub mod offgrid;
 pub mod parity;
+pub mod peaks;
 pub mod ratio;
 pub mod stream;

@@ -71,7 +71,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of_head(claims: &[Claim]) -> Self {
+    pub(super) fn of_head(claims: &[Claim]) -> Self {
         Self {
             targets: claims.iter().map(Claim::target).collect(),
             reduced_chi2: None,
@@ -79,7 +79,7 @@ impl Answer {
         }
     }
 
-    fn of_fit(located: &Located) -> Self {
+    pub(super) fn of_fit(located: &Located) -> Self {
         Self {
             targets: located.targets.to_vec(),
             reduced_chi2: Some(located.reduced_chi2),
@@ -175,9 +175,14 @@ impl<'a> Localiser<'a> {
             return Ok(claims.iter().map(|c| Answer::of_head(c)).collect());
         }
         let windows = counts.len() / FRAME_LEN + 1 - WINDOW;
+        let with_precision = self.method == Method::HeadPrior;
         let fit = |workspace: &mut Workspace, window: usize| {
             let claims = claims.as_ref().map_or(&[][..], |claims| &claims[window]);
-            self.fit(workspace, window, counts, excluded, claims)
+            let proposals = claims.iter();
+            let proposals: Vec<Proposal> = proposals
+                .filter_map(|claim| claim.proposal(with_precision))
+                .collect();
+            self.fit(workspace, window, counts, excluded, &proposals)
         };
         let fits = (0..windows).into_par_iter();
         fits.map_init(Workspace::new, fit).collect()
@@ -222,19 +227,14 @@ impl<'a> Localiser<'a> {
         window: usize,
         counts: &[f32],
         excluded: Option<&[bool]>,
-        claims: &[Claim],
+        proposals: &[Proposal],
     ) -> Result<Answer> {
         let first = window * FRAME_LEN;
         let part = first..first + WINDOW_LEN;
         let excluded = excluded.map(|flags| flags.get(part.clone()).unwrap_or(flags));
-        let with_precision = self.method == Method::HeadPrior;
-        let proposals: Vec<Proposal> = claims
-            .iter()
-            .filter_map(|claim| claim.proposal(with_precision))
-            .collect();
         let located = self
             .locator
-            .locate(workspace, &counts[part], excluded, &proposals)
+            .locate(workspace, &counts[part], excluded, proposals)
             .map_err(|e| Error::usage(format!("window {window}: {e}")))?;
         Ok(Answer::of_fit(&located))
     }
@@ -252,7 +252,7 @@ fn check_head(network: Option<&dyn Network>, method: Method) -> Result<()> {
     )))
 }
 
-fn check_counts(counts: &[f32], excluded: Option<&[bool]>) -> Result<()> {
+pub(super) fn check_counts(counts: &[f32], excluded: Option<&[bool]>) -> Result<()> {
     let (frames, rest) = (counts.len() / FRAME_LEN, counts.len() % FRAME_LEN);
     if rest != 0 || frames < WINDOW {
         return Err(Error::usage(format!(

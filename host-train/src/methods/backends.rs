@@ -22,23 +22,19 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// If the method has no such variant, or is no network.
-pub fn cpu_operators(
-    method: &Method,
-    variant: &str,
-    small: bool,
-) -> Result<BTreeSet<&'static str>> {
+pub fn cpu_operators(method: &Method, variant: &str, width: f32) -> Result<BTreeSet<&'static str>> {
     if let Solution::DeRefNet { .. } = method.solution {
         return Ok(BTreeSet::new());
     }
     let network = method.network()?;
-    let plan = plan(method, Some(variant), small)?;
+    let plan = plan(method, Some(variant), width)?;
     let sensor = Sensor::new(vec![0.0; MAP_LEN * FRAME_LEN]);
     let labels = vec![0.0; FRAMES * MAP_LEN];
     let job = Job {
         network,
         form: Form {
             variant: method.variant(Some(variant))?,
-            small,
+            width,
             training: true,
         },
         input: Input {
@@ -65,11 +61,11 @@ pub fn cpu_operators(
 ///
 /// # Errors
 /// Names them; and as [`cpu_operators`].
-pub(super) fn require<B: Backend>(method: &Method, variant: &str, small: bool) -> Result<()> {
+pub(super) fn require<B: Backend>(method: &Method, variant: &str, width: f32) -> Result<()> {
     if B::EVERY_OPERATOR {
         return Ok(());
     }
-    let missing = cpu_operators(method, variant, small)?;
+    let missing = cpu_operators(method, variant, width)?;
     if missing.is_empty() {
         return Ok(());
     }

@@ -23,8 +23,8 @@ pub struct MethodConfig {
     pub method: String,
     /// Name of the variant; the method's first one by default.
     pub variant: String,
-    /// A network of few channels and blocks, for checks; default false.
-    pub small: bool,
+    /// Share of the published channels and blocks; 0 is the smallest network, for checks; default 1.
+    pub width: f32,
     /// Which weights the terms of the loss get; default `effective`.
     pub summation: Summation,
     /// Seed of initial values and generated data, default 1.
@@ -69,7 +69,7 @@ impl MethodConfig {
         Ok(Self {
             method: method.key.to_owned(),
             variant: variant.to_owned(),
-            small: false,
+            width: 1.0,
             summation: Summation::default(),
             seed: 1,
             steps: u64::from(training.epochs) * EPOCH,
@@ -108,11 +108,27 @@ impl MethodConfig {
         let text = |field: &str| given.get(field).and_then(toml::Value::as_str);
         let key = text("method").ok_or_else(|| wrong(&"field 'method' is missing"))?;
         let method = Method::find(key).map_err(|e| wrong(&e))?;
-        let published = Self::published(method, text("variant")).map_err(|e| wrong(&e))?;
-        let mut table = toml::Table::try_from(published).map_err(|e| wrong(&e))?;
-        crate::train::config::merge(&mut table, given.clone());
-        let config: Self = table.try_into().map_err(|e: toml::de::Error| wrong(&e))?;
-        config.validate().map_err(|e| wrong(&e))?;
+        Self::layered(method, text("variant"), [&given]).map_err(|e| wrong(&e))
+    }
+
+    /// The published training of `method`, overridden by the fields that each of `layers` sets, in
+    /// their order.
+    ///
+    /// # Errors
+    /// If there is nothing to train, no such variant, or a field is unknown, ill-typed or senseless.
+    pub fn layered<'t>(
+        method: &Method,
+        variant: Option<&str>,
+        layers: impl IntoIterator<Item = &'t toml::Table>,
+    ) -> Result<Self> {
+        let wrong = |e: &dyn std::fmt::Display| Error::usage(e.to_string());
+        let published = Self::published(method, variant)?;
+        let mut merged = toml::Table::try_from(published).map_err(|e| wrong(&e))?;
+        for layer in layers {
+            crate::train::config::merge(&mut merged, layer.clone());
+        }
+        let config: Self = merged.try_into().map_err(|e: toml::de::Error| wrong(&e))?;
+        config.validate()?;
         Ok(config)
     }
 
@@ -161,6 +177,7 @@ impl MethodConfig {
             return Err(Error::usage(format!("{name} is 0, expected at least 1")));
         }
         let rates = [
+            ("width", self.width, 1.0),
             ("schedule.rate", self.schedule.rate, 1.0),
             ("schedule.hold", self.schedule.hold, 1.0),
             ("schedule.last", self.schedule.last, 1.0),

@@ -81,11 +81,11 @@ impl Plan {
     }
 }
 
-/// Counts `method` in the form `variant`, small if asked for.
+/// Counts `method` in the form `variant`, at a share `width` of its size (see [`Form::width`]).
 ///
 /// # Errors
 /// If the method has no such variant.
-pub fn plan(method: &Method, variant: Option<&str>, small: bool) -> Result<Plan> {
+pub fn plan(method: &Method, variant: Option<&str>, width: f32) -> Result<Plan> {
     let variant = method.variant(variant)?;
     match method.solution {
         Solution::Solver { multiply_adds, .. } => Ok(Plan {
@@ -96,7 +96,7 @@ pub fn plan(method: &Method, variant: Option<&str>, small: bool) -> Result<Plan>
         Solution::Network(network) => {
             let form = |training| Form {
                 variant,
-                small,
+                width,
                 training,
             };
             let mut plan = Plan {
@@ -111,7 +111,7 @@ pub fn plan(method: &Method, variant: Option<&str>, small: bool) -> Result<Plan>
             plan.multiply_adds_here = Some(work(network, form(false), Steps::Separable));
             Ok(plan)
         }
-        Solution::DeRefNet { config, .. } => Ok(deref_net(config())),
+        Solution::DeRefNet { config, .. } => Ok(plan_of_model(config())),
         Solution::Fit => Ok(Plan::default()),
     }
 }
@@ -164,8 +164,8 @@ fn work(network: &dyn Network, form: Form, steps: Steps) -> u64 {
     record(form, steps, |net| network.forward(net)).1 / FRAMES as u64
 }
 
-/// Tensors and work of DeRefNet, with those of its offset head if it has one.
-fn deref_net(config: ModelConfig) -> Plan {
+/// Tensors and work of a DeRefNet, with those of its offset head if it has one.
+pub fn plan_of_model(config: ModelConfig) -> Plan {
     let network = DeRefNet {
         operators: Operators::new(vec![0.0; MAP_LEN * FRAME_LEN]),
         parameters: Parameters::zeros(&config),

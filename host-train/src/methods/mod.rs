@@ -54,7 +54,7 @@ mod usr_net;
 
 pub use backends::cpu_operators;
 pub use config::MethodConfig;
-pub use count::{Plan, plan};
+pub use count::{Plan, plan, plan_of_model};
 pub use live::leaves;
 pub use published::{Published, Reference};
 pub use run::MethodRun;
@@ -203,6 +203,12 @@ pub struct Method {
     pub foreign_parameters: usize,
     /// How it works.
     pub solution: Solution,
+}
+
+impl std::fmt::Debug for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.key)
+    }
 }
 
 impl Method {

@@ -58,8 +58,9 @@ pub struct Input<'a> {
 pub struct Form {
     /// Name of a variant.
     pub variant: &'static str,
-    /// Few channels and blocks, for checks.
-    pub small: bool,
+    /// Share of the published channels and blocks that it has: 1 is the published network, 0 the
+    /// smallest, for checks.
+    pub width: f32,
     /// With what only training needs: symmetric branches, batch moments.
     pub training: bool,
 }
@@ -112,9 +113,10 @@ impl<'r> Net<'r> {
         self.form.variant == name
     }
 
-    /// `full`, or `small` where the network is a small one for checks.
+    /// The share of `full` that the network's width says, at least `small`.
     pub fn pick(&self, full: usize, small: usize) -> usize {
-        if self.form.small { small } else { full }
+        let share = (full as f32 * self.form.width).round() as usize;
+        share.clamp(small, full)
     }
 
     /// Frames in the batch.

@@ -82,7 +82,7 @@ impl<B: Backend> MethodRun<B> {
         source: Source,
     ) -> Result<Self> {
         config.validate()?;
-        require::<B>(config.method()?, &config.variant, config.small)?;
+        require::<B>(config.method()?, &config.variant, config.width)?;
         let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
         if let Some(path) = taken.iter().find(|path| path.exists()) {
             let message = "a run is here already: resume it or choose another folder";
@@ -93,7 +93,7 @@ impl<B: Backend> MethodRun<B> {
                            have";
             return Err(Error::usage(message));
         }
-        let plan = plan(config.method()?, Some(&config.variant), config.small)?;
+        let plan = plan(config.method()?, Some(&config.variant), config.width)?;
         let qinit = qinit(source.for_qinit(config.qinit_trajectories), config.qinit)?;
         let sensor = Sensor::new(qinit.iter().map(|&q| q as f32).collect());
         let tensors = initialise(&plan.specs, &sensor, config.seed);
@@ -118,7 +118,7 @@ impl<B: Backend> MethodRun<B> {
         let checkpoint = folder.join(CHECKPOINT);
         let (state, sensor) = State::load(&checkpoint)?;
         let config = &state.config;
-        require::<B>(config.method()?, &config.variant, config.small)?;
+        require::<B>(config.method()?, &config.variant, config.width)?;
         atomic::sweep(folder)?;
         let source = source(&state.config)?;
         let (before, now) = (&state.data_version, source.version());
@@ -143,7 +143,7 @@ impl<B: Backend> MethodRun<B> {
             folder: folder.to_owned(),
             method,
             network: method.network()?,
-            plan: plan(method, Some(&config.variant), config.small)?,
+            plan: plan(method, Some(&config.variant), config.width)?,
             values: state.tensors.iter().map(upload).collect(),
             optimisers: [0, 1].map(|which| Optimiser::new(&backend, &state.adams[which])),
             journal: Journal::open(folder, state.step)?,
@@ -242,7 +242,7 @@ impl<B: Backend> MethodRun<B> {
             tensor.values = values;
         }
         let sensor = self.sensor.clone();
-        Trained::new(self.method, &config.variant, config.small, sensor, tensors)
+        Trained::new(self.method, &config.variant, config.width, sensor, tensors)
     }
 
     fn validate(&mut self) -> Result<Report> {

@@ -94,7 +94,7 @@ impl State {
         let wrong = |e: Error| Error::format(path, e.to_string());
         let config = header.config;
         config.validate().map_err(wrong)?;
-        let plan = plan(config.method()?, Some(&config.variant), config.small).map_err(wrong)?;
+        let plan = plan(config.method()?, Some(&config.variant), config.width).map_err(wrong)?;
         let sensor = Sensor::new(tensors.take(path, QINIT, MAP_LEN * FRAME_LEN)?);
         let mut all = |kind: &str| -> Result<Vec<Vec<f32>>> {
             let specs = plan.specs.iter();

@@ -98,7 +98,7 @@ impl<B: Backend> MethodRun<B> {
         let mut named = variants.filter(|v| v.name == config.variant);
         Form {
             variant: named.next().map_or("", |v| v.name),
-            small: config.small,
+            width: config.width,
             training: true,
         }
     }

@@ -31,8 +31,8 @@ pub struct Trained {
     pub method: &'static Method,
     /// Its variant.
     pub variant: &'static str,
-    /// Whether it is a small one for checks.
-    pub small: bool,
+    /// Share of its size; see [`Form::width`].
+    pub width: f32,
     /// The sensor, with the `Q_init` of its training data.
     pub sensor: Sensor,
     /// Its own tensors, in the order of its plan.
@@ -45,7 +45,7 @@ pub struct Trained {
 struct Header {
     method: String,
     variant: String,
-    small: bool,
+    width: f32,
     provenance: Provenance,
 }
 
@@ -57,13 +57,13 @@ impl Trained {
     pub fn drawn(
         method: &'static Method,
         variant: &str,
-        small: bool,
+        width: f32,
         sensor: Sensor,
         seed: u64,
     ) -> Result<Self> {
-        let plan = plan(method, Some(variant), small)?;
+        let plan = plan(method, Some(variant), width)?;
         let tensors = initialise(&plan.specs[..plan.own], &sensor, seed);
-        Self::new(method, variant, small, sensor, tensors)
+        Self::new(method, variant, width, sensor, tensors)
     }
 
     /// The method in a form, with the given tensors, in the order of its plan.
@@ -76,17 +76,17 @@ impl Trained {
     pub fn new(
         method: &'static Method,
         variant: &str,
-        small: bool,
+        width: f32,
         sensor: Sensor,
         tensors: Vec<Parameter>,
     ) -> Result<Self> {
-        let plan = plan(method, Some(variant), small)?;
+        let plan = plan(method, Some(variant), width)?;
         let named = tensors.iter().map(|t| &t.name);
         assert!(named.eq(plan.specs[..plan.own].iter().map(|s| &s.name)));
         Ok(Self {
             method,
             variant: method.variant(Some(variant))?,
-            small,
+            width,
             sensor,
             tensors,
             plan,
@@ -112,7 +112,7 @@ impl Trained {
     fn form(&self) -> Form {
         Form {
             variant: self.variant,
-            small: self.small,
+            width: self.width,
             training: false,
         }
     }
@@ -122,7 +122,7 @@ impl Trained {
     /// # Errors
     /// If the backend lacks an operator of the method's training.
     pub fn on<'a, B: Backend>(&'a self, backend: &'a B) -> Result<Ready<'a, B>> {
-        require::<B>(self.method, self.variant, self.small)?;
+        require::<B>(self.method, self.variant, self.width)?;
         let upload = |t: &Parameter| backend.upload(&t.values);
         Ok(Ready {
             trained: self,
@@ -146,7 +146,7 @@ impl Trained {
         let header = Header {
             method: self.method.key.to_owned(),
             variant: self.variant.to_owned(),
-            small: self.small,
+            width: self.width,
             provenance: provenance.clone(),
         };
         tensors.write(path, &header_text(path, &header)?)
@@ -167,7 +167,7 @@ impl Trained {
         let header: Header = parse_header(path, "method", header)?;
         let wrong = |e: Error| Error::format(path, e.to_string());
         let method = Method::find(&header.method).map_err(wrong)?;
-        let plan = plan(method, Some(&header.variant), header.small).map_err(wrong)?;
+        let plan = plan(method, Some(&header.variant), header.width).map_err(wrong)?;
         let sensor = Sensor::new(tensors.take(path, QINIT, MAP_LEN * FRAME_LEN)?);
         let mut own = Vec::new();
         for spec in &plan.specs[..plan.own] {
@@ -191,7 +191,7 @@ impl Trained {
             let message = format!("tensor '{name}' belongs to no layer");
             return Err(Error::format(path, message));
         }
-        let trained = Self::new(method, &header.variant, header.small, sensor, own);
+        let trained = Self::new(method, &header.variant, header.width, sensor, own);
         Ok((trained.map_err(wrong)?, header.provenance))
     }
 }

@@ -144,7 +144,7 @@ impl Trained {
         };
         let form = Form {
             variant: self.variant,
-            small: self.small,
+            width: self.width,
             training: false,
         };
         let answer = self.describe(&mut Net::new(&mut drawing, input, form));

@@ -5,7 +5,7 @@ use derefnet::methods::{Method, cpu_operators};
 
 fn names(key: &str) -> Vec<&'static str> {
     let method = Method::find(key).unwrap();
-    let found = cpu_operators(method, method.variants[0].name, false).unwrap();
+    let found = cpu_operators(method, method.variants[0].name, 1.0).unwrap();
     found.into_iter().collect()
 }
 
@@ -16,7 +16,7 @@ fn follow_from_the_operators_of_their_training() {
     for method in trainable() {
         for variant in method.variants {
             let [small, full] =
-                [true, false].map(|small| cpu_operators(method, variant.name, small).unwrap());
+                [0.0, 1.0].map(|width| cpu_operators(method, variant.name, width).unwrap());
             assert_eq!(small, full, "{} {}", method.key, variant.name);
             if full.is_empty() && !everywhere.contains(&method.key) {
                 everywhere.push(method.key);
@@ -35,5 +35,5 @@ fn lack_operators_by_name() {
     let judged = ["normalise", "strided_conv2d", "total"];
     assert!(judged.iter().all(|name| gan.contains(name)), "{gan:?}");
     assert!(names("deref-net").is_empty());
-    assert!(cpu_operators(Method::find("ista").unwrap(), "as-run", false).is_err());
+    assert!(cpu_operators(Method::find("ista").unwrap(), "as-run", 1.0).is_err());
 }

@@ -50,7 +50,7 @@ const COUNTED: [(&str, &str, usize, usize, f64); 27] = [
 fn are_those_of_the_authors_modules() {
     for (key, variant, parameters, answering, work) in COUNTED {
         let method = Method::find(key).unwrap();
-        let plan = plan(method, Some(variant), false).unwrap();
+        let plan = plan(method, Some(variant), 1.0).unwrap();
         let all = plan.parameters() + plan.adversary_parameters() + method.foreign_parameters;
         assert_eq!((all, plan.parameters()), (parameters, answering), "{key}");
         let found = plan.multiply_adds.unwrap() as f64 / 1e6;
@@ -67,7 +67,7 @@ fn are_those_of_the_authors_modules() {
 #[test]
 fn what_never_runs_is_known() {
     let unused = |key: &str| {
-        let plan = plan(Method::find(key).unwrap(), None, false).unwrap();
+        let plan = plan(Method::find(key).unwrap(), None, 1.0).unwrap();
         plan.unused_parameters()
     };
     assert_eq!(unused("fista-net"), 36_992);
@@ -124,7 +124,7 @@ fn small_forms_have_the_same_parts() {
         }
         for variant in method.variants {
             let [large, small] =
-                [false, true].map(|small| plan(method, Some(variant.name), small).unwrap());
+                [1.0, 0.0].map(|width| plan(method, Some(variant.name), width).unwrap());
             assert!(small.specs.len() <= large.specs.len());
             // The last of RPCANet's mergers, whichever it is, alone collects moments.
             let counted = |s: &&Spec| s.role != Role::State;

@@ -17,7 +17,7 @@ fn trained(method: &'static Method, rng: &mut Rng) -> Trained {
     let qinit = (0..MAP_LEN * FRAME_LEN).map(|_| 0.03 * rng.gaussian() as f32);
     let variant = method.variants[0].name;
     let mut trained =
-        Trained::drawn(method, variant, true, Sensor::new(qinit.collect()), 3).unwrap();
+        Trained::drawn(method, variant, 0.0, Sensor::new(qinit.collect()), 3).unwrap();
     // Biases and moments that are not zero and one.
     for value in trained.tensors.iter_mut().flat_map(|t| &mut t.values) {
         *value += 0.01 * rng.gaussian() as f32;

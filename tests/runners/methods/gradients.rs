@@ -46,7 +46,7 @@ impl Problem {
         };
         let trajectory = generate(&scene, 1, Split::Train, 0);
         let truth = trajectory.truth.iter();
-        let plan = plan(method, Some(variant), true).unwrap();
+        let plan = plan(method, Some(variant), 0.0).unwrap();
         let mut rng = Rng::new(1, *b"gradient", 0);
         let qinit = (0..MAP_LEN * FRAME_LEN).map(|_| 0.03 * rng.gaussian() as f32);
         let sensor = Sensor::new(qinit.collect());
@@ -74,7 +74,7 @@ impl Problem {
             network: self.method.network().unwrap(),
             form: Form {
                 variant: self.variant,
-                small: true,
+                width: 0.0,
                 training: true,
             },
             input: Input {

@@ -38,7 +38,7 @@ fn find(key: &str, variant: &str, summation: Summation) -> Found {
     let truth = trajectories.iter().flat_map(|t| &t.truth);
     let labels: Vec<f32> = truth.flat_map(|targets| label_map(targets)).collect();
     let method = Method::find(key).unwrap();
-    let plan = plan(method, Some(variant), true).unwrap();
+    let plan = plan(method, Some(variant), 0.0).unwrap();
     let sensor = Sensor::new(
         (0..MAP_LEN * FRAME_LEN)
             .map(|k| (k % 7) as f32 * 1e-3)
@@ -52,7 +52,7 @@ fn find(key: &str, variant: &str, summation: Summation) -> Found {
         network: method.network().unwrap(),
         form: Form {
             variant: method.variant(Some(variant)).unwrap(),
-            small: true,
+            width: 0.0,
             training: true,
         },
         input: Input {

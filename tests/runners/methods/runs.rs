@@ -19,7 +19,7 @@ const STEPS: u64 = 20;
 /// A small network on one trajectory of eight frames, which comes again in every step.
 fn config(method: &Method) -> MethodConfig {
     let mut config = MethodConfig::published(method, None).unwrap();
-    config.small = true;
+    config.width = 0.0;
     config.steps = STEPS;
     config.scene.frames = 8;
     config.train_trajectories = 1;

@@ -1,8 +1,10 @@
 //! Processor time.
 
 use std::path::Path;
+use std::time::Instant;
 
-use derefnet::{Error, Result, atomic};
+use crate::cli::backend::BackendKind;
+use crate::{Error, Result, atomic};
 
 /// Processor time of this process, by the kernel's own account.
 const ACCOUNT: &str = "/proc/self/stat";
@@ -11,16 +13,33 @@ const TICK: f64 = 0.01;
 /// Fields after the program's name before the time in user mode; that in kernel mode follows.
 const BEFORE: usize = 11;
 
-/// Time that all threads of this process have spent on a processor since the clock started.
-pub struct Clock(f64);
+/// Time since it started: what all threads of this process have spent on a processor, or, where a
+/// device computes, what has passed.
+pub struct Clock(Since);
+
+enum Since {
+    Processor(f64),
+    Wall(Instant),
+}
 
 impl Clock {
-    /// Starts.
+    /// Starts counting processor time.
     ///
     /// # Errors
     /// On systems without [`ACCOUNT`].
     pub fn start() -> Result<Self> {
-        Ok(Self(now()?))
+        Ok(Self(Since::Processor(now()?)))
+    }
+
+    /// Starts counting the time that tells how long `backend` computes.
+    ///
+    /// # Errors
+    /// As [`Clock::start`].
+    pub fn of(backend: BackendKind) -> Result<Self> {
+        match backend {
+            BackendKind::Cpu => Self::start(),
+            BackendKind::Cuda => Ok(Self(Since::Wall(Instant::now()))),
+        }
     }
 
     /// Seconds since the start.
@@ -28,7 +47,10 @@ impl Clock {
     /// # Errors
     /// As [`Clock::start`].
     pub fn seconds(&self) -> Result<f64> {
-        Ok(now()? - self.0)
+        match self.0 {
+            Since::Processor(start) => Ok(now()? - start),
+            Since::Wall(start) => Ok(start.elapsed().as_secs_f64()),
+        }
     }
 }
 
