@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::definition::{Data, Setting};
-use super::text::{OffGrid, RowText};
 use super::result::{Group, PublishedFigures};
+use super::text::{OffGrid, RowText};
 use crate::cli::model::{DrefFile, Loaded, is_quantised};
 use crate::methods::{Method, MethodConfig, Plan, Readout, Solution, plan, plan_of_model};
 use crate::model::{DeRefNet, HeadConfig, ModelConfig, Preset};

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::definition::{Budget, Data, Definition, Scale};
-use super::text::OffGrid;
 use super::result::{DataUsed, FORMAT, Interval, RESULT, RowResult};
 use super::row::{Row, Work, table};
 use super::seed::{Record, Seed};
+use super::text::OffGrid;
 use crate::cli::backend::BackendKind;
 use crate::dataset::load_split;
 use crate::eval::network::centres;
