@@ -33,8 +33,8 @@ pub(super) struct Reader<'a> {
 enum Between<'a> {
     Nothing,
     /// From maps.
-    Refined(Refiner),
-    Localised(Localiser<'a>),
+    Refined(Box<Refiner>),
+    Localised(Box<Localiser<'a>>),
 }
 
 /// Answers for one trajectory.
@@ -61,10 +61,13 @@ impl<'a> Reader<'a> {
             counts: [1, most],
             ..LocateConfig::SEQ_CSIST
         };
-        let localised = |method| Localiser::new(network, method, config).map(Between::Localised);
+        let localised = |method| {
+            let localiser = Localiser::new(network, method, config)?;
+            Ok::<_, Error>(Between::Localised(Box::new(localiser)))
+        };
         let between = match off_grid {
             OffGrid::None => Between::Nothing,
-            OffGrid::FitFromMap => Between::Refined(Refiner::new(config)?),
+            OffGrid::FitFromMap => Between::Refined(Box::new(Refiner::new(config)?)),
             OffGrid::Fit => localised(Method::Fit)?,
             OffGrid::Head => localised(Method::Head)?,
             OffGrid::HeadFit => localised(Method::HeadFit)?,
