@@ -45,7 +45,8 @@ fn parse(html: &str) -> Page {
                 page.enter(&element);
             }
             Event::End(_) => {
-                if open.pop().unwrap() == "svg" && told.pop().unwrap() < 2 {
+                let untold = open.pop().unwrap() == "svg" && told.pop().unwrap() < 2;
+                if untold {
                     page.mute.push("svg without title or desc".to_owned());
                 }
             }
