@@ -45,8 +45,8 @@ fn parse(html: &str) -> Page {
                 page.enter(&element);
             }
             Event::End(_) => {
-                let closed = open.pop().unwrap();
-                if closed == "svg" && told.pop().unwrap() < 2 {
+                let untold = open.pop().unwrap() == "svg" && told.pop().unwrap() < 2;
+                if untold {
                     page.mute.push("svg without title or desc".to_owned());
                 }
             }
