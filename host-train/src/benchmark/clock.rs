@@ -26,7 +26,7 @@ impl Clock {
     /// Starts counting processor time.
     ///
     /// # Errors
-    /// On systems without [`ACCOUNT`].
+    /// On systems that do not tell a process's times as Linux does.
     pub fn start() -> Result<Self> {
         Ok(Self(Since::Processor(now()?)))
     }

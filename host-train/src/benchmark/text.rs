@@ -19,7 +19,7 @@ pub struct Text {
     /// Seeds of learned rows; default `[1]`.
     #[serde(default = "one_seed")]
     pub seeds: Vec<u64>,
-    /// Fields of [`Data`].
+    /// Fields of [`Data`](super::definition::Data).
     #[serde(default)]
     pub data: toml::Table,
     /// Budgets.
@@ -41,9 +41,9 @@ pub struct Text {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetText {
-    /// [`Budget::Minutes`].
+    /// [`Budget::Minutes`](super::definition::Budget::Minutes).
     pub minutes: Option<f64>,
-    /// [`Budget::MultiplyAdds`].
+    /// [`Budget::MultiplyAdds`](super::definition::Budget::MultiplyAdds).
     pub multiply_adds: Option<f64>,
     /// Test trajectories, in place of the data's.
     pub trajectories: Option<u64>,
@@ -133,7 +133,7 @@ pub struct RowText {
     pub grid: Option<bool>,
     /// How places between the cells are found; default `fit-from-map`, or `head-fit` with a head.
     pub off_grid: Option<OffGrid>,
-    /// Fields of [`Data`] in which this row departs.
+    /// Fields of [`Data`](super::definition::Data) in which this row departs.
     #[serde(default)]
     pub data: toml::Table,
     /// Fields of its training.
