@@ -34,7 +34,7 @@ enum Between<'a> {
     Nothing,
     /// From maps.
     Refined(Refiner),
-    Localised(Localiser<'a>),
+    Localised(Box<Localiser<'a>>),
 }
 
 /// Answers for one trajectory.
@@ -61,7 +61,10 @@ impl<'a> Reader<'a> {
             counts: [1, most],
             ..LocateConfig::SEQ_CSIST
         };
-        let localised = |method| Localiser::new(network, method, config).map(Between::Localised);
+        let localised = |method| {
+            let localiser = Localiser::new(network, method, config)?;
+            Ok::<_, Error>(Between::Localised(Box::new(localiser)))
+        };
         let between = match off_grid {
             OffGrid::None => Between::Nothing,
             OffGrid::FitFromMap => Between::Refined(Refiner::new(config)?),

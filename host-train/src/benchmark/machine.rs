@@ -47,7 +47,8 @@ pub(super) fn today() -> String {
 
 /// The date `days` after 1970-01-01, by the Gregorian calendar.
 fn date(mut days: u64) -> String {
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let by = |year: u64, divisor| year.is_multiple_of(divisor);
+    let leap = |year| by(year, 4) && (!by(year, 100) || by(year, 400));
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));
