@@ -18,6 +18,7 @@
 //! | [`eval`] | the metric over data sets, the Cramér–Rao bound, calibration |
 //! | [`benchmark`] | methods trained for an equal budget, evaluated on the same frames |
 //! | [`plot`] | figures |
+//! | [`report`] | benchmark results as one HTML page |
 //! | [`raster`] | grey PNG files |
 //! | [`cli`] | the program `derefnet` |
 
@@ -39,6 +40,7 @@ pub mod ops;
 pub mod plot;
 pub mod quantize;
 pub mod raster;
+pub mod report;
 pub mod rng;
 pub mod scene;
 pub mod tensor;

@@ -6,6 +6,7 @@ pub mod exact;
 pub mod models;
 pub mod oracle;
 pub mod property;
+pub mod results;
 pub mod statistics;
 pub mod strategies;
 pub mod threads;

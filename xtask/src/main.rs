@@ -12,8 +12,9 @@
 //! | [`licences`] | licences of the dependency tree |
 //! | [`mod@test`] | suites, the core without std, the main job |
 //! | [`mod@bench`] | benchmarks and their dated records |
+//! | [`browser`] | the page of `derefnet report` in a browser |
 //! | [`ablation`] | ways to train, compared in equal time |
-//! | [`setup`] | compilers and QEMU for the boards |
+//! | [`setup`] | compilers and QEMU for the boards, a browser |
 //! | [`compiler`] | who compiles for the boards: rustup's compiler or Debian's |
 //! | [`debian`] | packages of Debian |
 //! | [`firmware`] | bits, instructions, memory and accuracy on boards under QEMU |
@@ -25,6 +26,7 @@
 
 mod ablation;
 mod bench;
+mod browser;
 mod check;
 mod compiler;
 mod coverage;
@@ -58,9 +60,9 @@ Usage: cargo xtask COMMAND
                                     the boards (firmware, only where named) to benches/record/qemu/;
                                     mpi, which needs MPI, runs only where named
   header                            writes the C header of the core
-  setup [--compiler NAME]           installs compilers and QEMU for the boards, LLVM's tools and MPI; as
-                                    root on Debian it may add the suite of backports to the sources of
-                                    apt-get
+  setup [--compiler NAME]           installs compilers and QEMU for the boards, LLVM's tools, MPI and a
+                                    browser; as root on Debian it may add the suite of backports to the
+                                    sources of apt-get
   firmware [--skip NAME]...         bits, instructions, memory and accuracy on boards under QEMU
   cuda [--skip NAME]... | --write   PTX of the kernels, ptxas, suites on the emulated driver;
                                     --write makes the committed PTX anew

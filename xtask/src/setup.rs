@@ -1,12 +1,12 @@
-//! What boards, CUDA kernels, the coverage of core and training in several processes need on this
-//! machine: compilers, QEMU, readers of profiles, MPI.
+//! What boards, CUDA kernels, the coverage of core, training in several processes and the report need on
+//! this machine: compilers, QEMU, readers of profiles, MPI, a browser.
 
 use std::process::Command;
 
 use crate::compiler::Compiler;
 use crate::shell::{command, works};
 use crate::step::{Options, Outcome, Step};
-use crate::{coverage, cuda, debian, mpi};
+use crate::{browser, coverage, cuda, debian, mpi};
 
 /// Targets of the boards in `firmware-example/boards/`.
 const TARGETS: [&str; 3] = [
@@ -41,6 +41,13 @@ pub const GCC: &str = "arm-none-eabi-gcc";
 const C_COMPILER: Tool = Tool {
     program: GCC,
     package: "gcc-arm-none-eabi",
+    newest: false,
+};
+
+/// Chromium without windows, for the page of `derefnet report`.
+const BROWSER: Tool = Tool {
+    program: "chromium-headless-shell",
+    package: "chromium-headless-shell",
     newest: false,
 };
 
@@ -85,6 +92,12 @@ pub const STEPS: &[Step] = &[
         about: "Open MPI and libclang, by apt-get",
         run: |options| all(&["mpi"], |_| mpi::require(options)),
     },
+    Step {
+        name: "browser",
+        group: "setup",
+        about: "a browser for the page of `derefnet report`, by apt-get",
+        run: browser::set_up,
+    },
 ];
 
 fn all(names: &[&str], require: impl Fn(&str) -> Result<(), String>) -> Outcome {
@@ -107,6 +120,11 @@ pub fn require_emulator(program: &str, options: &Options) -> Result<(), String> 
 /// The C compiler runs, or gets installed where that may be; how to get it, if not.
 pub fn require_gcc(options: &Options) -> Result<(), String> {
     C_COMPILER.require(options)
+}
+
+/// The browser of Debian's package runs, or gets installed where that may be; how to get it, if not.
+pub fn require_browser(options: &Options) -> Result<(), String> {
+    BROWSER.require(options)
 }
 
 impl Tool {

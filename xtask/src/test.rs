@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::compiler::Compiler;
-use crate::image;
 use crate::shell::{cargo, command, root, run, watch, works};
 use crate::step::{Options, Outcome, Step};
+use crate::{browser, image};
 
 /// A target without an operating system: nothing of std exists there.
 const BARE_TARGET: &str = "thumbv7em-none-eabihf";
@@ -53,6 +53,12 @@ pub const STEPS: &[Step] = &[
         group: "suites",
         about: "exported networks pass ONNX's checker and give the same on onnxruntime (Python)",
         run: |_| onnxruntime().into(),
+    },
+    Step {
+        name: "browser",
+        group: "suites",
+        about: "the page of `derefnet report` opens in a browser and fits wide and narrow windows",
+        run: browser::test,
     },
     Step {
         name: "benches",

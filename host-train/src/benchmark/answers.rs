@@ -33,7 +33,7 @@ pub(super) struct Reader<'a> {
 enum Between<'a> {
     Nothing,
     /// From maps.
-    Refined(Refiner),
+    Refined(Box<Refiner>),
     Localised(Box<Localiser<'a>>),
 }
 
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
         };
         let between = match off_grid {
             OffGrid::None => Between::Nothing,
-            OffGrid::FitFromMap => Between::Refined(Refiner::new(config)?),
+            OffGrid::FitFromMap => Between::Refined(Box::new(Refiner::new(config)?)),
             OffGrid::Fit => localised(Method::Fit)?,
             OffGrid::Head => localised(Method::Head)?,
             OffGrid::HeadFit => localised(Method::HeadFit)?,

@@ -47,8 +47,9 @@ pub(super) fn today() -> String {
 
 /// The date `days` after 1970-01-01, by the Gregorian calendar.
 fn date(mut days: u64) -> String {
-    let by = |year: u64, divisor| year.is_multiple_of(divisor);
-    let leap = |year| by(year, 4) && (!by(year, 100) || by(year, 400));
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));

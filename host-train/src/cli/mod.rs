@@ -5,7 +5,7 @@
 //! `Command`, which holds its help and its example, and one in `Command::run`.
 //!
 //! Commands: `demo` (also without arguments), `unmix`, `simulate`, `train`, `eval`, `metric`,
-//! `parity`, `export`, `quantize`, `methods`, `benchmark`, `info`.
+//! `parity`, `export`, `quantize`, `methods`, `benchmark`, `report`, `info`.
 //!
 //! Answers go to standard output through [`output`], progress to standard error through
 //! [`progress`]. Exit codes: 0 done, 1 a failed check or evaluation, 2 bad usage or bad input,
@@ -35,6 +35,7 @@ pub mod metric;
 pub mod model;
 pub mod parity;
 pub mod quantize;
+pub mod report;
 pub mod simulate;
 pub mod train;
 pub mod unmix;
@@ -123,6 +124,11 @@ enum Command {
         after_help = "Example:\n  derefnet benchmark benches/definitions/table7.toml --out runs/table7 --preset hour --threads 1"
     )]
     Benchmark(benchmark::BenchmarkArgs),
+    /// Make one HTML page of benchmark results.
+    #[command(
+        after_help = "Example:\n  derefnet report runs/table7 --device benches/record/qemu --out report.html"
+    )]
+    Report(report::ReportArgs),
     /// Show what is in a model file.
     #[command(after_help = "Example:\n  derefnet info runs/edge/best.safetensors")]
     Info(info::InfoArgs),
@@ -144,6 +150,7 @@ impl Command {
             Self::Metric(args) => metric::run(args, common),
             Self::Methods(args) => methods::run(args, common),
             Self::Benchmark(args) => benchmark::run(args, common),
+            Self::Report(args) => report::run(args, common),
         }
     }
 }

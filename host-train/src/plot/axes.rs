@@ -30,7 +30,7 @@ impl<'a> Axis<'a> {
     }
 
     /// Share of the way from the first to the second end.
-    fn share(&self, value: f64) -> f64 {
+    pub fn share(&self, value: f64) -> f64 {
         let (from, to) = self.range;
         match self.scale {
             Scale::Linear => (value - from) / (to - from),

@@ -5,7 +5,7 @@
 //! Every `draw` writes its file whole or not at all (see [`crate::atomic`]).
 
 pub mod ablation;
-mod axes;
+pub(crate) mod axes;
 pub mod calibration;
 mod canvas;
 pub mod efficiency;
@@ -18,7 +18,7 @@ pub mod precision_recall;
 pub mod quantisation;
 pub mod reports;
 pub mod sequence;
-mod style;
+pub(crate) mod style;
 pub mod training;
 
 use crate::scene::Target;

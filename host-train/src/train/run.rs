@@ -152,7 +152,7 @@ impl<B: Backend> Run<B> {
         ranks.agree(config.validate().and_then(|()| source.check(&config)))?;
         ranks.check(&config)?;
         ranks.same("data", &source.version())?;
-        let state = ranks.from_lead(folder, || {
+        let state = ranks.state_of_lead(folder, || {
             start::fresh(folder, config, &source, start, ranks.count())
         })?;
         Self::assemble(ranks, backend, folder, state, source)
@@ -183,7 +183,7 @@ impl<B: Backend> Run<B> {
         folder: &Path,
         source: impl FnOnce(&TrainConfig) -> Result<Source>,
     ) -> Result<Self> {
-        let state = ranks.from_lead(folder, || {
+        let state = ranks.state_of_lead(folder, || {
             let state = Checkpoint::load(&folder.join(CHECKPOINT))?;
             atomic::sweep(folder)?;
             Ok(state)

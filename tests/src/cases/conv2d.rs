@@ -108,6 +108,7 @@ pub fn named() -> Vec<(&'static str, Problem)> {
         ("kernel larger than the map", relu(layer(3, 1, 5, 18, 9))),
         ("one pixel, one channel", layer(1, 1, 1, 1, 1)),
         ("two items a part", relu(layer(17, 3, 3, 33, 3))),
+        ("tiles, two items a part", relu(layer(17, 3, 16, 16, 3))),
         ("uneven last part", relu(layer(35, 2, 18, 5, 3))),
     ];
     let problem = |(k, (name, op)): (usize, (&'static str, Conv2d))| {

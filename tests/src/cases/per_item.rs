@@ -22,6 +22,8 @@ pub enum Kind {
     },
     /// The network's residual block, `x + conv(relu(conv(x)))`: an item input is read twice.
     Block,
+    /// `x + relu(conv(x))`: none but its own gradient reads what the ReLU gives.
+    Addend,
     /// Values computed again from values computed again, most of them read twice, and inputs that
     /// lead to no output.
     Chain,
@@ -47,7 +49,7 @@ pub struct Problem {
 /// Random problems.
 pub fn problems() -> impl Strategy<Value = Problem> {
     let stage = |symmetric| Kind::Stage { symmetric };
-    let rest = [Kind::Block, Kind::Chain, Kind::SharedKernel];
+    let rest = [Kind::Block, Kind::Addend, Kind::Chain, Kind::SharedKernel];
     let kinds = [stage(false), stage(true)].into_iter().chain(rest);
     let sizes = (
         select(vec![1, 2, 3, 5, 17, 35]),
@@ -78,6 +80,9 @@ pub fn named() -> Vec<(&'static str, Problem)> {
         // An input's own gradient buffer taken by both readers, or added to while still dirty.
         ("block, tiles", Kind::Block, (3, 9, 16)),
         ("block, direct, uneven parts", Kind::Block, (35, 6, 18)),
+        // A value dropped that its own operator reads.
+        ("addend, tiles", Kind::Addend, (3, 9, 16)),
+        ("addend, direct", Kind::Addend, (17, 6, 18)),
         // Values computed again out of order or not at all; NaN left where no gradient arrives.
         ("chain, tiles", Kind::Chain, (17, 9, 16)),
         ("chain, one item, direct", Kind::Chain, (1, 11, 18)),
@@ -166,6 +171,20 @@ impl Problem {
         graph
     }
 
+    fn addend(&self) -> Graph {
+        let (mut graph, c, len) = (
+            Graph::default(),
+            self.channels,
+            self.channels * self.cells(),
+        );
+        let layer = self.conv(c, c, false, Activation::Relu);
+        let x = graph.input(Role::Own, len);
+        let kernel = graph.kernel(&layer);
+        let y = graph.apply(layer, &[x, kernel]);
+        graph.outputs = vec![graph.apply(Add { len }, &[x, y])];
+        graph
+    }
+
     fn chain(&self) -> Graph {
         let (mut graph, c, len) = (Graph::default(), self.channels, self.cells());
         let wide = self.conv(1, c, false, Activation::Relu);
@@ -216,6 +235,7 @@ impl Problem {
         match self.kind {
             Kind::Stage { symmetric } => self.stage(symmetric),
             Kind::Block => self.block(),
+            Kind::Addend => self.addend(),
             Kind::Chain => self.chain(),
             Kind::SharedKernel => self.shared_kernel(),
         }

@@ -164,7 +164,7 @@ impl Ranks {
     ///
     /// # Errors
     /// Those of the lead, on every rank.
-    pub(super) fn from_lead(
+    pub(super) fn state_of_lead(
         &self,
         folder: &Path,
         make: impl FnOnce() -> Result<Checkpoint>,
