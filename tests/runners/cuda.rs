@@ -288,8 +288,8 @@ fn trajectories_in_flight_answer_as_one_by_one() {
     assert!(alone == together);
 }
 
-/// The authors' tensors through the whole network: minutes on an emulated device that runs native
-/// code, hours on one that interprets PTX.
+/// The authors' tensors through the whole network: half an hour of one core on an emulated device that
+/// runs native code, days on one that interprets PTX.
 #[test]
 #[ignore = "slow on an emulated device; cargo xtask cuda runs it"]
 fn golden_tensors() {

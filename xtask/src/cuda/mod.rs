@@ -62,7 +62,7 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
-/// What only `cargo xtask cuda` does: minutes of work.
+/// What only `cargo xtask cuda` does: half an hour of one core.
 pub const SLOW: &[Step] = &[Step {
     name: "cuda-golden",
     group: "cuda",
