@@ -12,6 +12,7 @@ use super::{Common, interrupt, output, ranks};
 use crate::backend::Backend;
 use crate::model::Preset;
 use crate::plot;
+use crate::train::config::EPOCH;
 use crate::train::journal::Journal;
 use crate::train::{Best, Event, Ranks, Run, Source, Stop, TrainConfig};
 use crate::{Error, Result};
@@ -60,9 +61,6 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with_all = ["config", "preset"])]
     pub resume: bool,
 }
-
-/// Trajectories of an epoch: the published training split.
-const EPOCH: f64 = 3_500.0;
 
 #[derive(Serialize)]
 struct Answer {
@@ -200,7 +198,7 @@ fn steps(epochs: f64, batch: usize) -> Result<u64> {
             "--epochs is {epochs}, expected a positive number"
         )));
     }
-    Ok(((epochs * EPOCH / batch as f64).ceil() as u64).max(1))
+    Ok(((epochs * EPOCH as f64 / batch as f64).ceil() as u64).max(1))
 }
 
 /// The run in `--out`, new or continued.

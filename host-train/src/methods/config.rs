@@ -8,11 +8,9 @@ use super::loss::Summation;
 use super::{METHODS, Method};
 use crate::dataset::QinitFrom;
 use crate::scene::SceneConfig;
+use crate::train::config::{EPOCH, check_counts, check_frames, check_rates};
 use crate::train::{AdamConfig, Schedule, Source};
 use crate::{Error, Result};
-
-/// Trajectories of an epoch: the published training split.
-pub const EPOCH: u64 = 3_500;
 
 /// A training run of a method. A file may leave out any field but `method`; what it leaves out takes
 /// the default.
@@ -173,9 +171,7 @@ impl MethodConfig {
             ("validate_trajectories", self.validate_trajectories),
             ("checkpoint_every", self.checkpoint_every),
         ];
-        if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
-            return Err(Error::usage(format!("{name} is 0, expected at least 1")));
-        }
+        check_counts(&counts)?;
         let rates = [
             ("width", self.width, 1.0),
             ("schedule.rate", self.schedule.rate, 1.0),
@@ -187,17 +183,8 @@ impl MethodConfig {
             ("adam.epsilon", self.adam.epsilon, 1.0),
             ("adam.weight_decay", self.adam.weight_decay, 1.0),
         ];
-        for (name, value, high) in rates {
-            if !(0.0..=high).contains(&value) {
-                let message = format!("{name} is {value}, expected 0..={high}");
-                return Err(Error::usage(message));
-            }
-        }
-        if self.scene.frames < 5 {
-            let frames = self.scene.frames;
-            let message = format!("scene.frames is {frames}, expected at least 5");
-            return Err(Error::usage(message));
-        }
+        check_rates(&rates)?;
+        check_frames(&self.scene)?;
         self.scene.validate()?;
         self.validation_scene().validate()
     }

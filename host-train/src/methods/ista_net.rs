@@ -1,9 +1,10 @@
 //! ISTA-Net: unfolded shrinkage with learned transforms.
 
+use super::blocks::unfolded;
 use super::loss::{DataTerm, Over, Training};
 use super::net::{Layer, Map, Net};
 use super::tensors::Init;
-use super::{Answer, Method, Network, Published, Reference, Solution, Term, Variant};
+use super::{Answer, Method, Network, Published, Reference, Solution, Variant};
 
 /// Registry entry.
 pub const METHOD: Method = Method {
@@ -47,21 +48,7 @@ impl Network for IstaNet {
     fn forward(&self, net: &mut Net<'_>) -> Answer {
         let full = if net.is("eight-stages") { 8 } else { 9 };
         let stages = net.pick(full, 2);
-        let mut x = net.start();
-        let back = net.back_projection();
-        let mut terms = Vec::new();
-        for k in 0..stages {
-            let (next, residual) = net.within(format!("stages.{k}"), |net| stage(net, x, back));
-            x = next;
-            if let Some(residual) = residual.filter(|_| k < CONSTRAINED) {
-                terms.push(Term {
-                    value: net.mean_square(residual, None),
-                    written: 0.01,
-                    effective: 1.01,
-                });
-            }
-        }
-        Answer { terms, ..x.into() }
+        unfolded(net, stages, CONSTRAINED, stage)
     }
 
     fn training(&self, _: &str) -> Training {

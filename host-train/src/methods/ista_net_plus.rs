@@ -1,9 +1,10 @@
 //! ISTA-Net+: unfolded shrinkage of what the map lacks.
 
+use super::blocks::unfolded;
 use super::loss::{DataTerm, Over, Training};
 use super::net::{Layer, Map, Net};
 use super::tensors::Init;
-use super::{AS_PUBLISHED, Answer, Method, Network, Published, Reference, Solution, Term};
+use super::{AS_PUBLISHED, Answer, Method, Network, Published, Reference, Solution};
 
 /// Registry entry.
 pub const METHOD: Method = Method {
@@ -34,21 +35,7 @@ const DATA: &[DataTerm] = &[DataTerm::square(Over::Scored, 1.0, 2.0)];
 impl Network for IstaNetPlus {
     fn forward(&self, net: &mut Net<'_>) -> Answer {
         let stages = net.pick(9, 2);
-        let mut x = net.start();
-        let back = net.back_projection();
-        let mut terms = Vec::new();
-        for k in 0..stages {
-            let (next, residual) = net.within(format!("stages.{k}"), |net| stage(net, x, back));
-            x = next;
-            if let Some(residual) = residual {
-                terms.push(Term {
-                    value: net.mean_square(residual, None),
-                    written: 0.01,
-                    effective: 1.01,
-                });
-            }
-        }
-        Answer { terms, ..x.into() }
+        unfolded(net, stages, stages, stage)
     }
 
     fn training(&self, _: &str) -> Training {

@@ -1,7 +1,6 @@
 //! LIHT: learned hard-threshold iterations with dense matrices.
 
-use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
-
+use super::blocks::shrunk_rows;
 use super::loss::{Training, pairs_or_frames};
 use super::net::Net;
 use super::tensors::Init;
@@ -50,30 +49,12 @@ const THRESHOLD: f32 = 0.632_456;
 
 impl Network for Liht {
     fn forward(&self, net: &mut Net<'_>) -> Answer {
-        let layers = net.pick(16, 2);
         let state = if net.is("corrected") {
             Init::Sensor(|sensor| sensor.residual_matrix(&sensor.operators.qinit))
         } else {
             Init::Sensor(|sensor| sensor.residual_matrix(&vec![0.0; sensor.operators.qinit.len()]))
         };
-        let start = net.start();
-        let mut x = net.as_rows(start);
-        let y = net.frames();
-        for k in 0..layers {
-            x = net.within(format!("layers.{k}"), |net| {
-                let b = Init::Sensor(|sensor| sensor.operators.qinit.clone());
-                let b = net.parameter("input", &[MAP_LEN, FRAME_LEN], b);
-                let w = net.parameter("state", &[MAP_LEN, MAP_LEN], state);
-                let theta = net.row("threshold", MAP_LEN, Init::Constant(THRESHOLD));
-                let (x, y) = (
-                    net.product(x, w, None, MAP_LEN),
-                    net.product(y, b, None, MAP_LEN),
-                );
-                let sum = net.add(x, y);
-                net.shrink(sum, theta, Rule::Hard)
-            });
-        }
-        net.as_map(x).into()
+        shrunk_rows(net, state, THRESHOLD, Rule::Hard)
     }
 
     fn training(&self, variant: &str) -> Training {

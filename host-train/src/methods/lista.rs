@@ -1,7 +1,6 @@
 //! LISTA: learned soft-threshold iterations with dense matrices.
 
-use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
-
+use super::blocks::shrunk_rows;
 use super::loss::{Training, pairs_or_frames};
 use super::net::Net;
 use super::tensors::Init;
@@ -46,26 +45,8 @@ pub(super) const THRESHOLD: f32 = 0.046_537_8;
 
 impl Network for Lista {
     fn forward(&self, net: &mut Net<'_>) -> Answer {
-        let layers = net.pick(16, 2);
-        let start = net.start();
-        let mut x = net.as_rows(start);
-        let y = net.frames();
-        for k in 0..layers {
-            x = net.within(format!("layers.{k}"), |net| {
-                let b = Init::Sensor(|sensor| sensor.operators.qinit.clone());
-                let w = Init::Sensor(|sensor| sensor.residual_matrix(&sensor.operators.qinit));
-                let b = net.parameter("input", &[MAP_LEN, FRAME_LEN], b);
-                let w = net.parameter("state", &[MAP_LEN, MAP_LEN], w);
-                let theta = net.row("threshold", MAP_LEN, Init::Constant(THRESHOLD));
-                let (x, y) = (
-                    net.product(x, w, None, MAP_LEN),
-                    net.product(y, b, None, MAP_LEN),
-                );
-                let sum = net.add(x, y);
-                net.shrink(sum, theta, Rule::Soft)
-            });
-        }
-        net.as_map(x).into()
+        let state = Init::Sensor(|sensor| sensor.residual_matrix(&sensor.operators.qinit));
+        shrunk_rows(net, state, THRESHOLD, Rule::Soft)
     }
 
     fn training(&self, variant: &str) -> Training {

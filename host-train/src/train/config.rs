@@ -10,6 +10,9 @@ use crate::model::{ModelConfig, Preset};
 use crate::scene::SceneConfig;
 use crate::{Error, Result};
 
+/// Trajectories of an epoch: the published training split.
+pub const EPOCH: u64 = 3_500;
+
 /// A training run. A file may leave out any field; what it leaves out takes the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +76,35 @@ pub struct TrainConfig {
     pub validate_noise: Option<[f64; 2]>,
     /// Steps between checkpoints, default 500.
     pub checkpoint_every: u64,
+}
+
+/// Checks that no count is 0.
+pub(crate) fn check_counts(counts: &[(&str, u64)]) -> Result<()> {
+    match counts.iter().find(|(_, value)| *value == 0) {
+        Some((name, _)) => Err(Error::usage(format!("{name} is 0, expected at least 1"))),
+        None => Ok(()),
+    }
+}
+
+/// Checks that values lie between 0 and the highest of each.
+pub(crate) fn check_rates(rates: &[(&str, f32, f32)]) -> Result<()> {
+    for (name, value, high) in rates {
+        if !(0.0..=*high).contains(value) {
+            let message = format!("{name} is {value}, expected 0..={high}");
+            return Err(Error::usage(message));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that trajectories have a window.
+pub(crate) fn check_frames(scene: &SceneConfig) -> Result<()> {
+    if scene.frames < 5 {
+        let frames = scene.frames;
+        let message = format!("scene.frames is {frames}, expected at least 5");
+        return Err(Error::usage(message));
+    }
+    Ok(())
 }
 
 /// Learning rate over the steps.
@@ -163,7 +195,7 @@ impl TrainConfig {
             also: Vec::new(),
             train_trajectories: 0,
             qinit: QinitFrom::Physics,
-            qinit_trajectories: 3_500,
+            qinit_trajectories: EPOCH,
             validate_every: 1_000,
             validate_trajectories: 100,
             validate_noise: None,
@@ -240,11 +272,7 @@ impl TrainConfig {
             ("validate_trajectories", self.validate_trajectories),
             ("checkpoint_every", self.checkpoint_every),
         ];
-        for (name, value) in counts {
-            if value == 0 {
-                return Err(Error::usage(format!("{name} is 0, expected at least 1")));
-            }
-        }
+        check_counts(&counts)?;
         if self.batch > 64 {
             return Err(Error::usage(format!(
                 "batch is {}, expected 1..=64",
@@ -265,19 +293,8 @@ impl TrainConfig {
             ("adam.epsilon", self.adam.epsilon, 1.0),
             ("adam.weight_decay", self.adam.weight_decay, 1.0),
         ];
-        for (name, value, high) in rates {
-            if !(0.0..=high).contains(&value) {
-                return Err(Error::usage(format!(
-                    "{name} is {value}, expected 0..={high}"
-                )));
-            }
-        }
-        if self.scene.frames < 5 {
-            let frames = self.scene.frames;
-            return Err(Error::usage(format!(
-                "scene.frames is {frames}, expected at least 5"
-            )));
-        }
+        check_rates(&rates)?;
+        check_frames(&self.scene)?;
         self.loss.validate()?;
         self.model.validate()?;
         self.scene.validate()?;
