@@ -1,7 +1,8 @@
 //! The browser that looks at the page of `derefnet report`.
 
+use crate::features::workspace;
 use crate::setup;
-use crate::shell::{cargo, command, run, works};
+use crate::shell::{command, run, works};
 use crate::step::{Options, Outcome};
 
 /// Programs that speak Chromium's protocol, the one without windows first.
@@ -30,8 +31,7 @@ pub fn test(_: &Options) -> Outcome {
             None => Outcome::Skipped(format!("NOT CHECKED: {how}")),
         };
     };
-    let package = ["test", "--package", "derefnet-tests", "--test", "report"];
-    let mut test = cargo(&[&package[..], &["--locked", "--", "--ignored"]].concat());
+    let mut test = workspace("test", &["--test", "report", "--", "--ignored"]);
     test.env("BROWSER", &browser);
     let pictures = format!("{browser}; pictures in target/report/");
     run(test).map(|()| Outcome::noted(vec![pictures])).into()

@@ -1,5 +1,8 @@
 //! What can be checked without installing anything, cheapest first; coverage where its tools are.
 
+use std::process::Command;
+
+use crate::features::workspace;
 use crate::shell::{cargo, command, run, works};
 use crate::step::{Options, Outcome, Step};
 use crate::{coverage, licences, rules};
@@ -28,7 +31,14 @@ pub const STEPS: &[Step] = &[
         name: "fmt",
         group: "lint",
         about: "cargo fmt --check",
-        run: |options| component(options, "rustfmt", "fmt", &["fmt", "--all", "--check"]),
+        run: |options| {
+            component(
+                options,
+                "rustfmt",
+                "fmt",
+                cargo(&["fmt", "--all", "--check"]),
+            )
+        },
     },
     Step {
         name: "licences",
@@ -57,13 +67,19 @@ pub const STEPS: &[Step] = &[
 ];
 
 fn clippy(options: &Options) -> Outcome {
-    let args = ["clippy", "--workspace", "--all-targets", "--locked"];
-    let args = [&args[..], &["--", "-D", "warnings"]].concat();
-    component(options, "clippy", "clippy", &args)
+    let all = workspace("clippy", &["--all-targets", "--", "-D", "warnings"]);
+    let linted = component(options, "clippy", "clippy", all);
+    if matches!(linted, Outcome::Failed { .. }) {
+        return linted;
+    }
+    // And what is compiled only without features.
+    let plain = ["clippy", "--package", "derefnet", "--locked"];
+    let plain = cargo(&[&plain[..], &["--", "-D", "warnings"]].concat());
+    component(options, "clippy", "clippy", plain)
 }
 
-/// Runs `cargo args`, which needs a component of rustup.
-pub fn component(options: &Options, component: &str, tool: &str, args: &[&str]) -> Outcome {
+/// Runs `cargo_tool`, which needs a component of rustup.
+pub fn component(options: &Options, component: &str, tool: &str, cargo_tool: Command) -> Outcome {
     let present = || works(cargo(&[tool, "--version"]));
     if !present() && options.tools.install() {
         let added = run(command("rustup", &["component", "add", component]));
@@ -76,7 +92,7 @@ pub fn component(options: &Options, component: &str, tool: &str, args: &[&str]) 
             "install {component} (rustup component add {component}), or leave it out by --skip lint"
         ));
     }
-    run(cargo(args)).map(|()| Outcome::passed()).into()
+    run(cargo_tool).map(|()| Outcome::passed()).into()
 }
 
 fn docs() -> Result<Outcome, String> {

@@ -7,6 +7,7 @@
 //! | [`step`] | steps, their order, the summary |
 //! | [`check`] | formatting, lints, documentation and the project's own rules |
 //! | [`rules`] | the rules on source text |
+//! | [`features`] | the workspace with every feature that can be built here |
 //! | [`coverage`], [`lines`] | lines of core that its tests run |
 //! | [`image`] | the image linked for C: no panics; the header |
 //! | [`licences`] | licences of the dependency tree |
@@ -32,6 +33,7 @@ mod compiler;
 mod coverage;
 mod cuda;
 mod debian;
+mod features;
 mod firmware;
 mod image;
 mod licences;

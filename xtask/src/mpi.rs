@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::debian;
+use crate::features::workspace;
 use crate::shell::{cargo, command, output, run, works};
 use crate::step::{Options, Outcome, Step};
 
@@ -15,7 +16,7 @@ const PACKAGES: [&str; 3] = ["openmpi-bin", "libopenmpi-dev", "libclang1"];
 pub const STEPS: &[Step] = &[Step {
     name: "mpi",
     group: "suites",
-    about: "training in several processes by mpirun, and the lints of its code",
+    about: "training in several processes by mpirun",
     run: |options| match require(options) {
         Ok(()) => suite().into(),
         Err(missing) => options.lacking(missing),
@@ -44,8 +45,8 @@ pub fn require(options: &Options) -> Result<(), String> {
     ))
 }
 
-/// What is not there.
-fn missing() -> Option<&'static str> {
+/// What of it is not there.
+pub fn missing() -> Option<&'static str> {
     let runs = |program: &str| works(command(program, &["--version"]));
     let programs = ["mpirun", "mpicc"].into_iter();
     let mut lacking = programs.filter(|program| !runs(program));
@@ -81,8 +82,8 @@ fn is_libclang(name: &str) -> bool {
     })
 }
 
-/// Cargo with `args`, for the feature `mpi`. libclang comes without the headers of its compiler; those
-/// of gcc do.
+/// Cargo with `args`, and the environment that the feature `mpi` is built in. libclang comes without the
+/// headers of its compiler; those of gcc do.
 pub fn with_mpi(args: &[&str]) -> Command {
     let mut cargo = cargo(args);
     if std::env::var_os("BINDGEN_EXTRA_CLANG_ARGS").is_none()
@@ -97,14 +98,7 @@ pub fn with_mpi(args: &[&str]) -> Command {
 }
 
 fn suite() -> Result<Outcome, String> {
-    let tests = ["--package", "derefnet-tests", "--test", "mpi"];
-    let benches = ["--package", "derefnet-benches", "--bench", "mpi"];
-    let features = ["--features", "mpi", "--locked"];
-    let warnings = ["--", "-D", "warnings"];
-    run(with_mpi(
-        &[&["clippy"], &tests[..], &benches, &features, &warnings].concat(),
-    ))?;
-    run(with_mpi(&[&["test"], &tests[..], &features].concat()))?;
+    run(workspace("test", &["--test", "mpi"]))?;
     Ok(Outcome::passed())
 }
 

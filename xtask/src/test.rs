@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::compiler::Compiler;
+use crate::features::workspace;
 use crate::shell::{cargo, command, root, run, watch, works};
 use crate::step::{Options, Outcome, Step};
 use crate::{browser, image};
@@ -147,8 +148,8 @@ fn cortex_m(options: &Options) -> Outcome {
 
 fn suites() -> Result<Outcome, String> {
     let mut counts = Counts::default();
-    let args = ["test", "--workspace", "--locked", "--no-fail-fast"];
-    let success = watch(cargo(&args), |line| counts.read(line))?;
+    let tests = workspace("test", &["--no-fail-fast"]);
+    let success = watch(tests, |line| counts.read(line))?;
     let Counts {
         passed,
         failed,
@@ -183,10 +184,7 @@ fn onnxruntime() -> Result<Outcome, String> {
             "needs Python with ONNX's checker and runtime: {how}"
         )));
     }
-    // Of the workspace, as the suites: another choice of packages would be built anew.
-    let package = ["test", "--workspace", "--test", "onnx"];
-    let rest = ["--locked", "--", "--ignored"];
-    run(cargo(&[&package[..], &rest].concat()))?;
+    run(workspace("test", &["--test", "onnx", "--", "--ignored"]))?;
     Ok(Outcome::passed())
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::check::component;
+use crate::features::workspace;
 use crate::shell::{cargo, command, root, run, works};
 use crate::step::{Options, Outcome};
 
@@ -23,7 +24,7 @@ pub enum Mode {
 pub fn lint(options: &Options) -> Outcome {
     let manifest = ["--manifest-path", MANIFEST];
     let format = [&["fmt"], &manifest[..], &["--check"]].concat();
-    let formatted = component(options, "rustfmt", "fmt", &format);
+    let formatted = component(options, "rustfmt", "fmt", cargo(&format));
     if matches!(formatted, Outcome::Failed { .. }) {
         return formatted;
     }
@@ -35,7 +36,7 @@ pub fn lint(options: &Options) -> Outcome {
         &["--", "-D", "warnings"],
     ]
     .concat();
-    component(options, "clippy", "clippy", &clippy)
+    component(options, "clippy", "clippy", cargo(&clippy))
 }
 
 /// The driver's own tests.
@@ -55,9 +56,7 @@ pub fn slow_suites() -> Outcome {
 
 fn run_suites(mode: Mode, more: &[&str]) -> Result<Outcome, String> {
     let folder = library()?;
-    let package = ["test", "--package", "derefnet-tests", "--features", "cuda"];
-    let which = ["--locked", "--test", "cuda"];
-    let mut test = cargo(&[&package[..], &which, more].concat());
+    let mut test = workspace("test", &[&["--test", "cuda"], more].concat());
     test.env("LD_LIBRARY_PATH", path_with(&folder));
     if mode == Mode::Native {
         test.env("DEREFNET_CUDA_MODE", "native");

@@ -54,21 +54,24 @@ pub const STEPS: &[Step] = &[
         about: "the CUDA suites, their PTX interpreted (CPU-emulated)",
         run: |_| emulator::suites(emulator::Mode::Ptx),
     },
+];
+
+/// What only `cargo xtask cuda` does: the kernels in the other mode, the last step half an hour of one
+/// core.
+pub const SLOW: &[Step] = &[
     Step {
         name: "cuda-native",
         group: "cuda",
         about: "the CUDA suites, their kernels compiled by g++ (CPU-emulated)",
         run: |_| emulator::suites(emulator::Mode::Native),
     },
+    Step {
+        name: "cuda-golden",
+        group: "cuda",
+        about: "golden tensors of the whole network, kernels compiled by g++ (CPU-emulated)",
+        run: |_| emulator::slow_suites(),
+    },
 ];
-
-/// What only `cargo xtask cuda` does: half an hour of one core.
-pub const SLOW: &[Step] = &[Step {
-    name: "cuda-golden",
-    group: "cuda",
-    about: "golden tensors of the whole network, kernels compiled by g++ (CPU-emulated)",
-    run: |_| emulator::slow_suites(),
-}];
 
 /// The step of `cargo xtask setup` that brings nvcc.
 pub fn set_up(options: &Options) -> Outcome {
