@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::loss::Summation;
-use super::{METHODS, Method};
+use super::{ABLATIONS, METHODS, Method};
 use crate::dataset::QinitFrom;
 use crate::scene::SceneConfig;
 use crate::train::config::{EPOCH, check_counts, check_frames, check_rates};
@@ -190,7 +190,8 @@ impl MethodConfig {
     }
 }
 
-/// Keys of all methods that have something to train.
+/// All methods that have something to train, those of other tables last.
 pub fn trainable() -> impl Iterator<Item = &'static Method> {
-    METHODS.iter().filter(|method| method.network().is_ok())
+    let all = METHODS.iter().chain(ABLATIONS);
+    all.filter(|method| method.network().is_ok())
 }

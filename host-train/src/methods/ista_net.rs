@@ -57,7 +57,7 @@ impl Network for IstaNet {
 }
 
 /// The next map and, in training, the symmetric residual.
-fn stage(net: &mut Net<'_>, x: Map, back: Map) -> (Map, Option<Map>) {
+pub(super) fn stage(net: &mut Net<'_>, x: Map, back: Map) -> (Map, Option<Map>) {
     let channels = net.pick(32, 8);
     let layer = |out| Layer::new(out, 3).bare().init(Init::Xavier);
     let step = net.parameter("step", &[1], Init::Constant(0.5));

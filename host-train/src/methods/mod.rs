@@ -10,6 +10,7 @@
 //! frames 3 to 18 of 20, as those that see five are.
 
 mod adversarial;
+mod alignments;
 mod backends;
 mod bid;
 pub mod blocks;
@@ -253,8 +254,9 @@ impl Method {
     /// # Errors
     /// Lists the keys if there is none such.
     pub fn find(key: &str) -> Result<&'static Self> {
-        METHODS.iter().find(|m| m.key == key).ok_or_else(|| {
-            let keys: Vec<&str> = METHODS.iter().map(|m| m.key).collect();
+        let all = METHODS.iter().chain(ABLATIONS);
+        all.clone().find(|m| m.key == key).ok_or_else(|| {
+            let keys: Vec<&str> = all.map(|m| m.key).collect();
             let keys = keys.join(", ");
             Error::usage(format!("no method '{key}', expected one of {keys}"))
         })
@@ -266,6 +268,9 @@ pub(crate) const AS_PUBLISHED: &[Variant] = &[Variant {
     name: "as-published",
     about: "as published",
 }];
+
+/// Networks that only other tables have.
+pub const ABLATIONS: &[Method] = &[alignments::METHOD];
 
 /// All methods: Table 7 in its order, then ours.
 pub const METHODS: &[Method] = &[

@@ -102,22 +102,32 @@ fn stack(net: &mut Net<'_>, frames: Map, features: Map, centres: &[usize]) -> Ma
 
 /// Frames `(pairs, 11, 11, 1)` from the features of neighbours, moved to where the centre's are.
 fn align(net: &mut Net<'_>, centre: Map, neighbour: Map) -> Map {
+    let both = aggregate(net, centre, neighbour, GROUPS);
+    moved(net, neighbour, both, GROUPS)
+}
+
+/// What features of a centre and a neighbour say together, with as many channels as each.
+pub(super) fn aggregate(net: &mut Net<'_>, centre: Map, neighbour: Map, groups: usize) -> Map {
     let channels = centre.shape.c;
     let both = net.concat(&[centre, neighbour]);
     let x = net.conv("aggregate.first", both, Layer::new(channels, 3));
-    let x = deform(net, "aggregate.second", x, x);
-    let x = deform(net, "aggregate.third", x, x);
-    let x = deform(net, "align1", neighbour, x);
-    let x = deform(net, "align2", x, x);
+    let x = deform(net, "aggregate.second", x, x, groups);
+    deform(net, "aggregate.third", x, x, groups)
+}
+
+/// Images of features that are moved by offsets, the first of which come from `by`.
+pub(super) fn moved(net: &mut Net<'_>, features: Map, by: Map, groups: usize) -> Map {
+    let x = deform(net, "align1", features, by, groups);
+    let x = deform(net, "align2", x, x, groups);
     net.conv("to_image", x, Layer::new(1, 3))
 }
 
-/// A deformable convolution of `x` by offsets from `by`.
-fn deform(net: &mut Net<'_>, name: &str, x: Map, by: Map) -> Map {
+/// A deformable convolution of `x` by `groups` sets of offsets from `by`.
+fn deform(net: &mut Net<'_>, name: &str, x: Map, by: Map, groups: usize) -> Map {
     net.within(name, |net| {
-        let layer = Layer::new(18 * GROUPS, 3).init(Init::Constant(0.0));
+        let layer = Layer::new(18 * groups, 3).init(Init::Constant(0.0));
         let offsets = net.conv("offsets", by, layer);
-        net.deformable(x, offsets, GROUPS, x.shape.c)
+        net.deformable(x, offsets, groups, x.shape.c)
     })
 }
 

@@ -16,7 +16,7 @@ pub struct Layer {
     kernel: usize,
     init: Init,
     bias: Bias,
-    relu: bool,
+    activation: Activation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Layer {
             kernel,
             init: Init::Uniform,
             bias: Bias::Uniform,
-            relu: false,
+            activation: Activation::None,
         }
     }
 
@@ -61,7 +61,13 @@ impl Layer {
 
     /// Followed by a ReLU.
     pub const fn relu(mut self) -> Self {
-        self.relu = true;
+        self.activation = Activation::Relu;
+        self
+    }
+
+    /// Followed by a sigmoid.
+    pub const fn sigmoid(mut self) -> Self {
+        self.activation = Activation::Sigmoid;
         self
     }
 }
@@ -129,11 +135,7 @@ impl Net<'_> {
             out_channels: layer.out,
             kernel: layer.kernel,
             bias: weights.len() == 2,
-            activation: if layer.relu {
-                Activation::Relu
-            } else {
-                Activation::None
-            },
+            activation: layer.activation,
         };
         let inputs: Vec<Var> = [x.var].iter().chain(weights).copied().collect();
         let var = self.apply(op, &inputs);
@@ -143,7 +145,7 @@ impl Net<'_> {
         }
     }
 
-    /// A convolution with a stride; a ReLU of `layer` is not applied.
+    /// A convolution with a stride; an activation of `layer` is not applied.
     pub fn strided(&mut self, name: &str, x: Map, layer: Layer, by: Stride) -> Map {
         let (out, kernel) = (layer.out, layer.kernel);
         let shape = [out, x.shape.c, kernel, kernel];
@@ -167,7 +169,7 @@ impl Net<'_> {
         }
     }
 
-    /// A transposed convolution; a ReLU of `layer` is not applied.
+    /// A transposed convolution; an activation of `layer` is not applied.
     pub fn transposed(&mut self, name: &str, x: Map, layer: Layer, by: Stride) -> Map {
         let (out, kernel) = (layer.out, layer.kernel);
         let shape = [x.shape.c, out, kernel, kernel];
