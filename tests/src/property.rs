@@ -35,6 +35,7 @@ fn config(dear: bool) -> ProptestConfig {
         config.cases = CASES.max(config.cases / DEAR);
     }
     config.max_global_rejects = config.cases.saturating_mul(REJECTS);
+    config.max_local_rejects = config.max_global_rejects;
     // A failure becomes a named case, not an opaque seed in a file.
     config.failure_persistence = None;
     config

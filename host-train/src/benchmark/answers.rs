@@ -2,14 +2,18 @@
 
 use derefnet_core::locate::{LocateConfig, MAX_SOURCES};
 use derefnet_core::metric::Detection;
+use derefnet_core::physics::FRAME_LEN;
 
 use super::definition::Data;
 use super::text::OffGrid;
+use crate::eval::masks::{Mask, centroid, components, mask_of};
 use crate::eval::network::{Network, batch, centres};
 use crate::eval::offgrid::{Answer, Localiser, Method};
 use crate::eval::peaks::Refiner;
+use crate::methods::Detected;
 use crate::methods::evaluate::Maps;
-use crate::scene::Trajectory;
+use crate::methods::net::scored_frames;
+use crate::scene::{Target, Trajectory};
 use crate::{Error, Result};
 
 /// Maps of a DeRefNet.
@@ -35,6 +39,7 @@ enum Between<'a> {
     /// From maps.
     Refined(Box<Refiner>),
     Localised(Box<Localiser<'a>>),
+    Detected(fn(&[f64]) -> Detected),
 }
 
 /// Answers for one trajectory.
@@ -43,6 +48,8 @@ pub(super) struct Answered {
     pub(super) maps: Option<Vec<f32>>,
     /// Targets between the cells, a list per evaluated frame.
     pub(super) targets: Option<Vec<Vec<Detection>>>,
+    /// The pixels in which these are to be seen, or which a detector marks.
+    pub(super) masks: Option<Vec<Mask>>,
 }
 
 impl<'a> Reader<'a> {
@@ -71,6 +78,7 @@ impl<'a> Reader<'a> {
             OffGrid::Fit => localised(Method::Fit)?,
             OffGrid::Head => localised(Method::Head)?,
             OffGrid::HeadFit => localised(Method::HeadFit)?,
+            OffGrid::Components => return Err(Error::usage("off_grid: no detector")),
         };
         Ok(Self {
             maps,
@@ -79,11 +87,23 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A reader of a detector's masks.
+    pub(super) fn of_detector(detect: fn(&[f64]) -> Detected) -> Self {
+        Self {
+            maps: None,
+            grid: false,
+            between: Between::Detected(detect),
+        }
+    }
+
     /// What is found in `trajectory`.
     ///
     /// # Errors
     /// If there is no answer.
     pub(super) fn answer(&self, trajectory: &Trajectory) -> Result<Answered> {
+        if let Between::Detected(detect) = self.between {
+            return Ok(marked(detect, trajectory));
+        }
         let needs_maps = self.grid || matches!(self.between, Between::Refined(_));
         let maps = if needs_maps {
             Some(self.maps(trajectory)?)
@@ -91,9 +111,11 @@ impl<'a> Reader<'a> {
             None
         };
         let answers = self.between(trajectory, maps.as_deref())?;
-        let detections = |all: Vec<Answer>| all.iter().map(Answer::detections).collect();
+        let answers = answers.as_deref();
+        let detections = |all: &[Answer]| all.iter().map(Answer::detections).collect();
         Ok(Answered {
             targets: answers.map(detections),
+            masks: answers.map(|all| all.iter().map(mask).collect()),
             maps: maps.filter(|_| self.grid),
         })
     }
@@ -124,10 +146,43 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<Vec<Answer>>> {
         let counts = batch([trajectory]).counts;
         let answers = match &self.between {
-            Between::Nothing => return Ok(None),
+            Between::Nothing | Between::Detected(_) => return Ok(None),
             Between::Refined(refiner) => refiner.refine(&counts, maps.unwrap_or_default()),
             Between::Localised(localiser) => localiser.windows(&counts, None),
         };
         answers.map(Some)
+    }
+}
+
+/// The pixels in which the targets of `answer` are to be seen.
+fn mask(answer: &Answer) -> Mask {
+    let targets = answer.targets.iter().map(|found| Target {
+        x: found.x,
+        y: found.y,
+        intensity: found.intensity,
+    });
+    mask_of(&targets.collect::<Vec<_>>())
+}
+
+/// What `detect` marks in the evaluated frames, each component being one target.
+fn marked(detect: fn(&[f64]) -> Detected, trajectory: &Trajectory) -> Answered {
+    let counts = batch([trajectory]).counts;
+    let frames: Vec<&[f32]> = counts.chunks_exact(FRAME_LEN).collect();
+    let (mut targets, mut masks) = (Vec::new(), Vec::new());
+    for at in scored_frames(frames.len(), frames.len()) {
+        let frame: Vec<f64> = frames[at].iter().map(|&c| f64::from(c)).collect();
+        let Detected { mask, saliency } = detect(&frame);
+        let target = |pixels: &Vec<usize>| {
+            let [x, y] = centroid(pixels, |at| saliency[at]);
+            let score = pixels.iter().map(|&at| saliency[at]).sum();
+            Detection { x, y, score }
+        };
+        targets.push(components(&mask).iter().map(target).collect());
+        masks.push(mask);
+    }
+    Answered {
+        maps: None,
+        targets: Some(targets),
+        masks: Some(masks),
     }
 }

@@ -4,6 +4,7 @@
 //! title = "…"
 //! about = "…"                     # what the table asks, and how
 //! seeds = [1]                     # of initial values and training data
+//! masks = false                   # whether answers are judged as masks of pixels too
 //! [data]                          # test trajectories; training follows the same rules
 //! noise = 0.0
 //! [budget.hour]                   # one per scale: smoke, hour, full
@@ -100,6 +101,8 @@ pub struct Definition {
     pub validations: u64,
     /// Share of a training's steps in which the rate rises.
     pub warmup: f64,
+    /// Whether answers between the cells are judged as masks of pixels too.
+    pub masks: bool,
     /// The rows, in the order of the file.
     pub rows: Vec<Row>,
     /// The file itself.
@@ -216,6 +219,7 @@ impl Definition {
             seeds: seeds.clone(),
             validations: parsed.training.validations,
             warmup: parsed.training.warmup,
+            masks: parsed.masks,
             rows: rows(&setting)?,
             title: parsed.title.clone(),
             about: parsed.about.clone(),

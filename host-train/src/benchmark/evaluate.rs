@@ -8,6 +8,7 @@ use super::result::{GalleryFrame, PrecisionRecall, Scores};
 use crate::Result;
 use crate::cli::interrupt;
 use crate::cli::progress::Progress;
+use crate::eval::masks::{MaskScores, MaskTally, mask_of};
 use crate::eval::metric::{FrameResult, evaluate as score, precision_recall};
 use crate::eval::network::{centres, read_grid};
 use crate::scene::Trajectory;
@@ -21,6 +22,7 @@ const GALLERY: usize = 3;
 pub(super) struct Evaluation {
     pub(super) grid: Option<Scores>,
     pub(super) off_grid: Option<Scores>,
+    pub(super) masks: Option<MaskScores>,
     pub(super) precision_recall: Vec<PrecisionRecall>,
     pub(super) gallery: Vec<GalleryFrame>,
 }
@@ -41,6 +43,7 @@ pub(super) fn evaluate(
     let shown = shown(trajectories);
     let (mut grid, mut off_grid): (Results, Results) = (None, None);
     let mut gallery = Vec::new();
+    let mut tally = MaskTally::default();
     for (number, trajectory) in trajectories.iter().enumerate() {
         let answered = reader.answer(trajectory)?;
         if let Some(maps) = &answered.maps {
@@ -49,6 +52,9 @@ pub(super) fn evaluate(
         }
         if let Some(targets) = &answered.targets {
             add(&mut off_grid, trajectory, targets.clone());
+        }
+        for (mask, truth) in answered.masks.iter().flatten().zip(centres(trajectory)) {
+            tally.add(mask, &mask_of(truth));
         }
         if shown.contains(&number) {
             gallery.push(picture(number, trajectory, &answered));
@@ -64,6 +70,7 @@ pub(super) fn evaluate(
     Ok(Evaluation {
         grid: scores(&grid)?,
         off_grid: scores(&off_grid)?,
+        masks: tally.scores(),
         precision_recall: thinned(curves)?,
         gallery,
     })

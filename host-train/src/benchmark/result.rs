@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::definition::Scale;
+use crate::eval::masks::MaskScores;
 use crate::eval::metric::Report;
 use crate::methods::Published;
 use crate::scene::Arrangement;
@@ -142,6 +143,9 @@ pub struct RunResult {
     pub off_grid: Option<Scores>,
     /// How.
     pub off_grid_readout: Option<String>,
+    /// Answers between the cells as masks of pixels, where the definition asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masks: Option<MaskScores>,
 }
 
 /// A training.

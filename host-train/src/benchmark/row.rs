@@ -8,7 +8,9 @@ use super::definition::{Data, Setting};
 use super::result::{Group, PublishedFigures};
 use super::text::{OffGrid, RowText};
 use crate::cli::model::{DrefFile, Loaded, is_quantised};
-use crate::methods::{Method, MethodConfig, Plan, Readout, Solution, plan, plan_of_model};
+use crate::methods::{
+    Detected, Method, MethodConfig, Plan, Readout, Solution, plan, plan_of_model,
+};
 use crate::model::{DeRefNet, HeadConfig, ModelConfig, Preset};
 use crate::scene::SceneConfig;
 use crate::train::TrainConfig;
@@ -56,6 +58,8 @@ pub enum Work {
     Fit,
     /// A model answers.
     Model(Model),
+    /// A detector marks pixels.
+    Detector(fn(&[f64]) -> Detected),
 }
 
 /// A model and the checksum of its file.
@@ -104,6 +108,7 @@ impl Work {
             Self::Solver => "solver",
             Self::Fit => "fit",
             Self::Model(_) => "model",
+            Self::Detector(_) => "detector",
         }
     }
 
@@ -261,6 +266,7 @@ fn work(
         (_, Some(_)) => Err(Error::usage("model: only DeRefNets are read from files")),
         (Solution::Solver { .. }, None) => Ok(Work::Solver),
         (Solution::Fit, None) => Ok(Work::Fit),
+        (Solution::Detector(detect), None) => Ok(Work::Detector(detect)),
         (Solution::Network(_), None) => {
             let scene = scene_layer(data)?;
             let layers = [
@@ -353,6 +359,7 @@ fn readouts(text: &RowText, method: Option<&Method>, work: &Work) -> Result<(boo
     };
     let usual = match (work, method.map(|method| method.solution)) {
         (Work::Fit, _) => (false, OffGrid::Fit),
+        (Work::Detector(_), _) => (false, OffGrid::Components),
         (Work::Model(_), Some(Solution::DeRefNet { readout, .. })) => match readout {
             Readout::OffGrid => (false, OffGrid::HeadFit),
             Readout::Grid | Readout::QuantisedGrid => (true, OffGrid::FitFromMap),
@@ -360,7 +367,8 @@ fn readouts(text: &RowText, method: Option<&Method>, work: &Work) -> Result<(boo
         (Work::Model(_), None) if head => (true, OffGrid::HeadFit),
         _ => (true, OffGrid::FitFromMap),
     };
-    let has_map = !matches!(work, Work::Fit);
+    let is_detector = matches!(work, Work::Detector(_));
+    let has_map = !(is_detector || matches!(work, Work::Fit));
     let grid = text.grid.unwrap_or(usual.0);
     let off_grid = text.off_grid.unwrap_or(usual.1);
     let needs_head = matches!(off_grid, OffGrid::Head | OffGrid::HeadFit);
@@ -372,7 +380,14 @@ fn readouts(text: &RowText, method: Option<&Method>, work: &Work) -> Result<(boo
         return Err(Error::usage(message));
     }
     if !has_map && (grid || off_grid == OffGrid::FitFromMap) {
-        return Err(Error::usage("grid: the fit has no map"));
+        return Err(Error::usage("grid: the row has no map"));
+    }
+    if is_detector != (off_grid == OffGrid::Components) {
+        let message = "components, of detectors alone";
+        return Err(Error::usage(format!(
+            "off_grid is {}, expected {message}",
+            off_grid.name()
+        )));
     }
     if !grid && off_grid == OffGrid::None {
         return Err(Error::usage(

@@ -120,6 +120,7 @@ impl Seed<'_> {
                 grid: evaluation.grid,
                 off_grid,
                 off_grid_readout: off_grid.map(|_| self.row.off_grid.name().to_owned()),
+                masks: evaluation.masks.filter(|_| self.definition.masks),
             },
             frames_per_second: speed,
             peak_mib: peaks.into_iter().flatten().reduce(f64::max),
@@ -279,6 +280,7 @@ impl OnBackend for Evaluating<'_> {
                 seed.judge(Some(&solver), None)
             }
             Work::Fit => seed.judge(None, None),
+            Work::Detector(detect) => seed.judge_by(Reader::of_detector(*detect)),
         }
     }
 }
@@ -295,6 +297,10 @@ impl Seed<'_> {
     ) -> Result<(Evaluation, Option<f64>)> {
         let row = self.row;
         let reader = Reader::new((row.grid, row.off_grid), maps, network, &row.data)?;
+        self.judge_by(reader)
+    }
+
+    fn judge_by(&self, reader: Reader<'_>) -> Result<(Evaluation, Option<f64>)> {
         let label = format!("{}: evaluating", self.label);
         let evaluation = evaluate(&reader, self.test, &label)?;
         let on_the_cpu = self.backend == BackendKind::Cpu;

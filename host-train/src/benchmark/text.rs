@@ -24,6 +24,9 @@ pub struct Text {
     pub data: toml::Table,
     /// Budgets.
     pub budget: BTreeMap<Scale, BudgetText>,
+    /// Whether answers between the cells are judged as masks of pixels too.
+    #[serde(default)]
+    pub masks: bool,
     /// How trainings go.
     #[serde(default)]
     pub training: TrainingText,
@@ -92,6 +95,8 @@ pub enum OffGrid {
     Head,
     /// The fit, started from the head's claims.
     HeadFit,
+    /// Each component of a detector's mask is one target, at its centroid.
+    Components,
 }
 
 impl OffGrid {
@@ -103,6 +108,7 @@ impl OffGrid {
             Self::Fit => "fit",
             Self::Head => "head",
             Self::HeadFit => "head-fit",
+            Self::Components => "components",
         }
     }
 }

@@ -75,6 +75,7 @@ fn row(method: &Method) -> Result<Row> {
         Solution::Network(network) => ("network", network.sees_sequences()),
         Solution::DeRefNet { .. } => ("deref-net", true),
         Solution::Fit => ("fit", true),
+        Solution::Detector(_) => ("detector", false),
     };
     let form = |variant: &Variant| -> Result<(Form, Plan)> {
         let plan = plan(method, Some(variant.name), 1.0)?;
@@ -113,7 +114,7 @@ fn row(method: &Method) -> Result<Row> {
 /// What `--backend` may say.
 fn backends(method: &Method, variant: &Variant) -> Result<&'static [&'static str]> {
     let everywhere = match method.solution {
-        Solution::Solver { .. } | Solution::Fit => false,
+        Solution::Solver { .. } | Solution::Fit | Solution::Detector(_) => false,
         Solution::Network(_) | Solution::DeRefNet { .. } => {
             cpu_operators(method, variant.name, 1.0)?.is_empty()
         }

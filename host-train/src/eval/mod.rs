@@ -6,6 +6,7 @@ pub mod covariance;
 pub mod efficiency;
 pub mod frames_json;
 pub mod judge;
+pub mod masks;
 pub mod matching;
 pub mod metric;
 pub mod network;

@@ -112,7 +112,7 @@ pub fn plan(method: &Method, variant: Option<&str>, width: f32) -> Result<Plan> 
             Ok(plan)
         }
         Solution::DeRefNet { config, .. } => Ok(plan_of_model(config())),
-        Solution::Fit => Ok(Plan::default()),
+        Solution::Fit | Solution::Detector(_) => Ok(Plan::default()),
     }
 }
 

@@ -50,6 +50,7 @@ mod step;
 mod tdan;
 pub mod tensors;
 mod ti_lista;
+mod top_hat;
 mod trained;
 mod usr_net;
 
@@ -64,8 +65,11 @@ pub use trained::{Ready, Trained};
 use loss::Training;
 use net::{Map, Net};
 
+use derefnet_core::physics::FRAME_LEN;
+
 use crate::autograd::Var;
 use crate::backend::counting::Steps;
+use crate::eval::masks::Mask;
 use crate::model::ModelConfig;
 use crate::{Error, Result};
 
@@ -150,6 +154,15 @@ pub struct Adversary {
 /// A map `(1089)` in counts of one frame `(121)`, by the named variant.
 pub type Solve = fn(frame: &[f64], variant: &str) -> Result<Vec<f64>>;
 
+/// What a detector makes of a frame.
+#[derive(Clone, Debug)]
+pub struct Detected {
+    /// The pixels that it marks.
+    pub mask: Mask,
+    /// What it judged them by, counts above their surroundings.
+    pub saliency: [f64; FRAME_LEN],
+}
+
 /// How a method comes to its answers.
 #[derive(Clone, Copy)]
 pub enum Solution {
@@ -171,6 +184,8 @@ pub enum Solution {
     },
     /// The fit of point sources alone, [`derefnet_core::locate`].
     Fit,
+    /// A detector, which marks pixels of one frame `(121)` at a time.
+    Detector(fn(frame: &[f64]) -> Detected),
 }
 
 /// How answers of DeRefNet are read.
@@ -243,7 +258,7 @@ impl Method {
                 "{} is trained by `derefnet train`",
                 self.key
             ))),
-            Solution::Solver { .. } | Solution::Fit => {
+            Solution::Solver { .. } | Solution::Fit | Solution::Detector(_) => {
                 Err(Error::usage(format!("{} has nothing to train", self.key)))
             }
         }
@@ -269,8 +284,8 @@ pub(crate) const AS_PUBLISHED: &[Variant] = &[Variant {
     about: "as published",
 }];
 
-/// Networks that only other tables have.
-pub const ABLATIONS: &[Method] = &[alignments::METHOD];
+/// Networks and detectors that only other tables have.
+pub const ABLATIONS: &[Method] = &[alignments::METHOD, top_hat::METHOD];
 
 /// All methods: Table 7 in its order, then ours.
 pub const METHODS: &[Method] = &[

@@ -1,19 +1,9 @@
 //! The columns of the tables, as data: HTML and Markdown are written from the same lists.
 
-use super::markup::{about, whole};
+use super::cells::{
+    Cell, ap, ap_printed, interval, parameters, percent, plain, printed, score, training, work,
+};
 use super::read::Row;
-use crate::benchmark::result::{PublishedFigures, Scores};
-
-/// What a cell holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
-    /// To compare with other rows, as precise as it is printed.
-    pub value: f64,
-    /// As printed.
-    pub text: String,
-    /// Beneath it.
-    pub note: Option<String>,
-}
 
 /// Which value of a column is the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +86,24 @@ pub const SCORES: Layout = Layout {
             name: "here, off-grid",
             best: Best::High,
             cell: |row| score(row.off_grid.as_ref(), interval(row, true)),
+        },
+        Column {
+            group: "masks of pixels",
+            name: "IoU, %",
+            best: Best::High,
+            cell: |row| percent(row.masks?.iou, 2),
+        },
+        Column {
+            group: "masks of pixels",
+            name: "Pd, %",
+            best: Best::High,
+            cell: |row| percent(row.masks?.pd, 2),
+        },
+        Column {
+            group: "masks of pixels",
+            name: "Fa, ‰",
+            best: Best::Low,
+            cell: |row| percent(1000.0 * row.masks?.fa, 3),
         },
         Column {
             group: "cost",
@@ -298,90 +306,6 @@ pub const COUNTS: Layout = Layout {
     ],
 };
 
-fn printed(row: &Row) -> Option<&PublishedFigures> {
-    row.result.published.as_ref()
-}
-
-/// A figure to so many decimals; its value is what these say.
-fn percent(value: f64, decimals: usize) -> Option<Cell> {
-    let text = format!("{value:.decimals$}");
-    let value = text.parse().ok()?;
-    Some(Cell {
-        value,
-        text,
-        note: None,
-    })
-}
-
-fn score(scores: Option<&Scores>, interval: Option<[f64; 2]>) -> Option<Cell> {
-    let cell = percent(scores?.cso_map, 2)?;
-    let note = interval.map(|[low, high]| format!("{low:.2}–{high:.2}"));
-    Some(Cell { note, ..cell })
-}
-
-fn interval(row: &Row, off_grid: bool) -> Option<[f64; 2]> {
-    let interval = row.result.interval.as_ref()?;
-    if off_grid {
-        interval.off_grid
-    } else {
-        interval.grid
-    }
-}
-
-fn ap(scores: &Option<Scores>, at: usize) -> Option<Cell> {
-    percent(scores.as_ref()?.aps[at], 1)
-}
-
-fn ap_printed(row: &Row, at: usize) -> Option<Cell> {
-    percent(printed(row)?.aps[at], 1)
-}
-
-fn plain(value: f64) -> Cell {
-    Cell {
-        value,
-        text: about(value),
-        note: None,
-    }
-}
-
-fn parameters(row: &Row) -> Option<Cell> {
-    let (all, answering) = (row.result.parameters, row.result.answering_parameters);
-    let fewer = (answering != all).then(|| format!("{} answer", whole(answering as u64)));
-    // A method without parameters has none to count.
-    (all > 0).then(|| Cell {
-        value: all as f64,
-        text: whole(all as u64),
-        note: fewer,
-    })
-}
-
-fn work(row: &Row) -> Option<Cell> {
-    let published = row.result.macs_per_frame.map(|work| work as f64 / 1e6);
-    let here = row.result.macs_per_frame_here.map(|work| work as f64 / 1e6);
-    let value = published.or(here)?;
-    let note = here.map(about).filter(|text| *text != about(value));
-    Some(Cell {
-        note: note.map(|text| format!("{text} here")),
-        ..plain(value)
-    })
-}
-
-/// Of the first run: a row gives all its runs the same.
-fn training(row: &Row) -> Option<Cell> {
-    let training = row.result.runs.first()?.training.as_ref()?;
-    let seeds = row.result.runs.len();
-    let seeds = if seeds > 1 {
-        format!(", {seeds} seeds")
-    } else {
-        String::new()
-    };
-    let note = format!("{} steps{seeds}", whole(training.steps));
-    Some(Cell {
-        note: Some(note),
-        ..plain(training.minutes)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::row;
@@ -399,7 +323,7 @@ mod tests {
             .collect();
         assert_eq!(best, [true, true, false]);
         assert!(!column.cells(&rows[..1])[0].as_ref().unwrap().1);
-        let costs = SCORES.columns[3].cells(&rows);
+        let costs = SCORES.columns[6].cells(&rows);
         assert!(costs.iter().flatten().all(|(_, best)| !best));
     }
 

@@ -3,6 +3,7 @@
 use super::chart::{Panel, Picture};
 use super::markup::Markup;
 use super::read::{Row, Table};
+use super::tables::scrolling;
 use crate::benchmark::result::{Group, PrecisionRecall};
 use crate::plot::axes::{Axis, Scale};
 
@@ -147,10 +148,13 @@ pub fn training(page: &mut Markup, table: &Table) {
         .fold(1.0, f64::max);
     page.tagged("h3", &[], "Training");
     page.element("figure", &[], |figure| {
-        figure.element("div", &[("class", "multiples")], |page| {
-            for row in &rows {
-                trained_panel(page, row, highest);
-            }
+        let label = format!("Training: {}", table.title);
+        scrolling(figure, &label, |figure| {
+            figure.element("div", &[("class", "multiples")], |page| {
+                for row in &rows {
+                    trained_panel(page, row, highest);
+                }
+            });
         });
         figure.element("figcaption", &[], |caption| {
             caption.element("ul", &[("class", "legend")], |list| {

@@ -14,6 +14,7 @@
 //! | `device` | figures of the boards |
 //! | `provenance`, `page` | where figures come from; the page |
 
+mod cells;
 mod chart;
 mod columns;
 mod cost;

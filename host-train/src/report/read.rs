@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
 
-use crate::benchmark::result::{FORMAT, Group, RESULT, RowResult, Scores};
+use crate::benchmark::result::{FORMAT, Group, RESULT, RowResult, RunResult, Scores};
 use crate::benchmark::text::Text;
+use crate::eval::masks::MaskScores;
 use crate::{Error, Result};
 
 /// The results of one definition.
@@ -32,6 +33,8 @@ pub struct Row {
     pub grid: Option<Scores>,
     /// Mean scores of answers between the cells.
     pub off_grid: Option<Scores>,
+    /// The same of answers as masks of pixels.
+    pub masks: Option<MaskScores>,
 }
 
 impl Row {
@@ -39,6 +42,7 @@ impl Row {
         Self {
             grid: mean(result.runs.iter().map(|run| run.grid.as_ref())),
             off_grid: mean(result.runs.iter().map(|run| run.off_grid.as_ref())),
+            masks: mean_masks(&result.runs),
             result,
         }
     }
@@ -49,6 +53,17 @@ impl Row {
         let scores = both.into_iter().flatten().map(|scores| scores.cso_map);
         scores.reduce(f64::max)
     }
+}
+
+/// Field by field; none if any run lacks them.
+fn mean_masks(runs: &[RunResult]) -> Option<MaskScores> {
+    let masks: Vec<MaskScores> = runs.iter().map(|run| run.masks).collect::<Option<_>>()?;
+    let mean = |of: fn(&MaskScores) -> f64| masks.iter().map(of).sum::<f64>() / masks.len() as f64;
+    (!masks.is_empty()).then(|| MaskScores {
+        iou: mean(|masks| masks.iou),
+        pd: mean(|masks| masks.pd),
+        fa: mean(|masks| masks.fa),
+    })
 }
 
 /// Field by field; none if any run lacks it.

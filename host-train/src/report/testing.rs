@@ -23,6 +23,7 @@ pub fn row(name: &str, grid: Option<f64>, off_grid: Option<f64>) -> Row {
         grid,
         off_grid,
         off_grid_readout: None,
+        masks: None,
     };
     let result = RowResult {
         format: FORMAT,

@@ -21,6 +21,7 @@ pub use background::Backgrounds;
 pub use clutter::ClutterConfig;
 pub use config::{Arrangement, SceneConfig};
 pub use label::{label_map, ranked_label_map};
+pub use render::add_targets;
 
 /// Names the generator's output. It changes whenever any byte of any generated trajectory does.
 pub const DATA_VERSION: &str = "derefnet-scene-1";
