@@ -19,13 +19,13 @@ use derefnet_benches::median;
 /// What is trained, with the trajectories of a batch.
 const CASES: [(&str, Preset, usize); 3] = [
     ("paper", Preset::Paper, 2),
-    ("paper", Preset::Paper, 8),
+    ("paper", Preset::Paper, 4),
     ("edge", Preset::Edge, 8),
 ];
 /// Launches of each number of processes.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// Measured steps of a launch.
-const STEPS: u64 = 7;
+const STEPS: u64 = 5;
 /// Tells a launched process which case to train.
 const CASE: &str = "DEREFNET_BENCH_CASE";
 /// The same with the number of steps.

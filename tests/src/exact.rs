@@ -7,9 +7,9 @@ use derefnet::ops::{Op, Operator, Saved};
 
 use crate::oracle::arithmetic::Arithmetic;
 use crate::oracle::{
-    arithmetic, concat, conv2d, data_step, deform_sample, gather, group_scale, loss, normalise,
-    pixel_shuffle, pointwise, prelu, resize, row_stats, shrink, soft_threshold, spectral_norm,
-    strided_conv2d, total,
+    arithmetic, channel_stats, concat, conv2d, data_step, deform_sample, gather, group_scale, loss,
+    normalise, pixel_shuffle, pointwise, prelu, resize, row_stats, shrink, soft_threshold,
+    spectral_norm, strided_conv2d, time_code, total,
 };
 
 /// Computes in f64.
@@ -88,6 +88,7 @@ fn forward(op: &Op, x: &[Vec<f64>]) -> Vec<f64> {
     match op {
         Op::AbsoluteError(op) => loss::absolute(op, x),
         Op::Add(_) => arithmetic::forward(Arithmetic::Add, x),
+        Op::ChannelStats(op) => channel_stats::forward(op, x),
         Op::Concat(op) => concat::forward(op, x),
         Op::Conv2d(op) => conv2d::forward(op, x),
         Op::DataStep(op) => data_step::forward(op, x),
@@ -110,6 +111,7 @@ fn forward(op: &Op, x: &[Vec<f64>]) -> Vec<f64> {
         Op::SquaredError(op) => loss::squared(op, x),
         Op::StridedConv2d(op) => strided_conv2d::strided(op, x),
         Op::Sub(_) => arithmetic::forward(Arithmetic::Sub, x),
+        Op::TimeCode(op) => time_code::forward(op, x),
         Op::Total(op) => total::forward(op, x),
         Op::TransposedConv2d(op) => strided_conv2d::transposed(op, x),
         Op::WeightedSum(op) => loss::weighted(op, x),
@@ -123,6 +125,7 @@ fn backward(op: &Op, x: &[Vec<f64>], dy: &[f64]) -> Vec<Vec<f64>> {
     match op {
         Op::AbsoluteError(op) => loss::absolute_backward(op, x, dy),
         Op::Add(_) => arithmetic::backward(Arithmetic::Add, x, dy),
+        Op::ChannelStats(op) => channel_stats::backward(op, x, dy),
         Op::Concat(op) => concat::backward(op, dy),
         Op::Conv2d(op) => conv2d::backward(op, x, dy),
         Op::DataStep(op) => data_step::backward(op, x, dy),
@@ -144,6 +147,7 @@ fn backward(op: &Op, x: &[Vec<f64>], dy: &[f64]) -> Vec<Vec<f64>> {
         Op::SquaredError(op) => loss::squared_backward(op, x, dy),
         Op::StridedConv2d(op) => strided_conv2d::strided_backward(op, x, dy),
         Op::Sub(_) => arithmetic::backward(Arithmetic::Sub, x, dy),
+        Op::TimeCode(op) => time_code::backward(op, x, dy),
         Op::Total(op) => total::backward(op, dy),
         Op::TransposedConv2d(op) => strided_conv2d::transposed_backward(op, x, dy),
         Op::WeightedSum(op) => loss::weighted_backward(op, dy),

@@ -1,6 +1,7 @@
 //! Tables in HTML.
 
-use super::columns::{Cell, Column, Layout};
+use super::cells::Cell;
+use super::columns::{Column, Layout};
 use super::markup::{Markup, anchor};
 use super::read::{Row, Table};
 use crate::benchmark::result::Group;

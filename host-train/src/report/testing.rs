@@ -68,5 +68,6 @@ pub fn row(name: &str, grid: Option<f64>, off_grid: Option<f64>) -> Row {
         result,
         grid,
         off_grid,
+        masks: None,
     }
 }
