@@ -74,7 +74,8 @@ impl Constant {
 }
 
 /// What a node may read.
-pub(super) trait Operand {
+pub trait Operand {
+    /// Its name in the graph.
     fn name(&self) -> &str;
 }
 
@@ -335,10 +336,15 @@ impl Builder {
 
     /// Items side by side along their first axis.
     pub(super) fn concat(&mut self, name: &str, parts: &[&Value]) -> Value {
+        self.concat_along(name, parts, 0)
+    }
+
+    /// Items side by side along axis number `along` of theirs.
+    pub(super) fn concat_along(&mut self, name: &str, parts: &[&Value], along: usize) -> Value {
         let mut item = parts[0].item.clone();
-        item[0] = parts.iter().map(|part| part.item[0]).sum();
+        item[along] = parts.iter().map(|part| part.item[along]).sum();
         let inputs: Vec<&dyn Operand> = parts.iter().map(|&part| part as &dyn Operand).collect();
-        let axis = vec![int("axis", 1)];
+        let axis = vec![int("axis", along as i64 + 1)];
         self.node(("Concat", name), &inputs, axis, (parts[0].batch, &item))
     }
 

@@ -2,18 +2,19 @@
 //!
 //! | end | shape | meaning |
 //! | --- | --- | --- |
-//! | input `frames` | `(N, 11, 11)` | frames, counts |
-//! | output `map` | `(N, 33, 33)` | counts in cells of a third of a pixel |
+//! | input `frames` | `(N, 11, 11)`, `(N, 5, 11, 11)` where sequences are seen | frames, counts |
+//! | output `map` | `(N, 33, 33)` | counts in cells of a third of a pixel, of the middle frame |
 //!
-//! What depends on no frame is computed beforehand. Not every operator of the methods is there:
-//! entrywise thresholds, statistics of rows and sequences are not, so the learned iterations with
-//! dense matrices and TDAN have no such file.
+//! What depends on no frame is computed beforehand. What depends on a frame's place in its trajectory is
+//! as in trajectories of five frames.
 
 mod draw;
+mod rows;
+mod sequence;
 
 use std::collections::BTreeMap;
 
-use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, MAP_SIDE, PSF_SIGMA};
+use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, MAP_SIDE, PSF_SIGMA, WINDOW};
 
 use super::encode;
 use super::graph::{Builder, Value};
@@ -36,7 +37,7 @@ enum Node {
     Constant(Vec<f32>, Option<String>),
 }
 
-/// Records a network of one frame as nodes.
+/// Records a network of one frame or of one window as nodes.
 struct Drawing<'a> {
     /// Hands out numbers and lengths.
     tape: Tape<'a, Counting>,
@@ -116,17 +117,20 @@ impl Trained {
     /// Content of the ONNX file of this network.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the network sees sequences or has an operator without counterpart.
+    /// [`Error::Usage`] if the network has an operator without counterpart.
     pub fn onnx(&self, provenance: &Provenance) -> Result<Vec<u8>> {
         let refuse = |why: &str| Error::usage(format!("onnx: {} {why}", self.method.key));
-        if self.sees_sequences() {
-            return Err(refuse("sees five frames at a time, which is not exported"));
-        }
+        let seen = if self.sees_sequences() { WINDOW } else { 1 };
         let backend = Counting::new(Steps::Separable);
         let mut builder = Builder::new(self.method.key);
-        let about = "frames, counts; rows are x, columns y";
-        let frames = builder.input("frames", about, 1, &[FRAME_SIDE, FRAME_SIDE]);
-        let frames = builder.reshape("frames/maps", &frames, 1, &[1, FRAME_SIDE, FRAME_SIDE]);
+        let frames = if seen == 1 {
+            let about = "frames, counts; rows are x, columns y";
+            builder.input("frames", about, 1, &[FRAME_SIDE; 2])
+        } else {
+            let about = "five consecutive frames in time order, counts; rows are x, columns y";
+            builder.input("frames", about, 1, &[WINDOW, FRAME_SIDE, FRAME_SIDE])
+        };
+        let frames = builder.reshape("frames/maps", &frames, seen, &[1, FRAME_SIDE, FRAME_SIDE]);
         let mut drawing = Drawing {
             tape: Tape::new(&backend),
             cpu: Cpu::new(),
@@ -138,8 +142,8 @@ impl Trained {
             missing: None,
         };
         let input = Input {
-            counts: &[0.0; FRAME_LEN],
-            length: 5,
+            counts: &[0.0; WINDOW * FRAME_LEN][..seen * FRAME_LEN],
+            length: WINDOW,
             sensor: &self.sensor,
         };
         let form = Form {

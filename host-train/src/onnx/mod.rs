@@ -29,7 +29,7 @@ use derefnet_core::physics::{FRAME_SIDE, PSF_SIGMA, RATIO, WINDOW};
 use derefnet_core::weights::Model;
 use prost::Message;
 
-pub use graph::{Builder, Constant, Value};
+pub use graph::{Builder, Constant, Operand, Value};
 pub use ops::{Block, Stage};
 pub use proto::GraphProto;
 

@@ -1,7 +1,7 @@
 //! Operators of the network in those of ONNX, one function each. Maps are `(n, c, h, w)`: channels
 //! before pixels, unlike in [`crate::ops`].
 
-use super::graph::{Builder, Constant, Value, int, ints};
+use super::graph::{Builder, Constant, Operand, Value, int, ints};
 use super::proto::INT64;
 use crate::ops::Activation;
 
@@ -80,9 +80,45 @@ impl Builder {
         self.node(("Conv", name), &[&samples, weight], attributes, shape)
     }
 
-    /// Samples of all taps, `(n, c, 3h, 3w)`: bilinear, zero outside; `shares` makes the corners' weights
-    /// of how far a position lies below and right of its first corner.
+    /// Samples of all taps as squares, `(n, c, 3h, 3w)`: bilinear, zero outside; `shares` makes the
+    /// corners' weights of how far a position lies below and right of its first corner.
     pub(super) fn samples(
+        &mut self,
+        x: &Value,
+        offsets: &Value,
+        shares: fn(&mut Self, &Value, &Value) -> [Value; 4],
+    ) -> Value {
+        let (n, [c, h, w]) = (x.batch(), [x.item()[0], x.item()[1], x.item()[2]]);
+        let samples = self.by_tap(x, offsets, shares);
+        let samples = self.reshape("by_tap", &samples, n, &[3, 3, h, w, c]);
+        let samples = self.transpose("squares", &samples, &[0, 5, 3, 1, 4, 2]);
+        self.reshape("samples", &samples, n, &[c, 3 * h, 3 * w])
+    }
+
+    /// [`DeformSample`](crate::ops::DeformSample): offsets `(n, 18·groups, h, w)`.
+    pub fn deform_sample(&mut self, x: &Value, offsets: &Value, groups: usize) -> Value {
+        let (n, [c, h, w]) = (x.batch(), [x.item()[0], x.item()[1], x.item()[2]]);
+        let (parts, moves) = (
+            self.split("channels", x, groups),
+            self.split("offsets", offsets, groups),
+        );
+        let pairs = parts.iter().zip(&moves).enumerate();
+        let sampled: Vec<Value> = pairs
+            .map(|(k, (part, moves))| {
+                self.within(&format!("group_{k}"), |b| {
+                    let samples = b.by_tap(part, moves, Self::exact_shares);
+                    b.reshape("by_tap", &samples, n, &[TAPS, h, w, c / groups])
+                })
+            })
+            .collect();
+        let parts: Vec<&Value> = sampled.iter().collect();
+        let joined = self.concat_along("joined", &parts, 3);
+        let first = self.transpose("channels_first", &joined, &[0, 1, 4, 2, 3]);
+        self.reshape("samples", &first, n, &[TAPS * c, h, w])
+    }
+
+    /// Samples of all taps, `(n, 9·h·w, c)`.
+    fn by_tap(
         &mut self,
         x: &Value,
         offsets: &Value,
@@ -111,10 +147,7 @@ impl Builder {
         let index = self.with("Mul", "line", &top, &stride);
         let index = self.with("Add", "place", &index, &left);
         let shares = shares(self, &down, &right);
-        let samples = self.interpolate(&map, &index, &shares, w + 3);
-        let samples = self.reshape("by_tap", &samples, n, &[3, 3, h, w, c]);
-        let samples = self.transpose("squares", &samples, &[0, 5, 3, 1, 4, 2]);
-        self.reshape("samples", &samples, n, &[c, 3 * h, 3 * w])
+        self.interpolate(&map, &index, &shares, w + 3)
     }
 
     /// Rows and columns at which the taps lie, `(n, 9, 2, h·w)`, held to where the map ends: at `-1`
@@ -211,8 +244,8 @@ impl Builder {
         self.with("Sub", "residual", h, &step)
     }
 
-    /// [`SoftThreshold`](crate::ops::SoftThreshold) with `θ ()`.
-    pub fn soft_threshold(&mut self, x: &Value, theta: &Constant) -> Value {
+    /// [`SoftThreshold`](crate::ops::SoftThreshold) with `θ ()`, or of the shape of an item.
+    pub fn soft_threshold(&mut self, x: &Value, theta: &dyn Operand) -> Value {
         let size = self.map("Abs", "magnitude", x);
         let size = self.with("Sub", "above", &size, theta);
         let size = self.map("Relu", "shrunk", &size);

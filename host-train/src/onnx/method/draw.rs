@@ -13,14 +13,14 @@ fn item(shape: Shape) -> [usize; 3] {
 }
 
 /// Channels before pixels.
-fn channels_first(values: &[f32], [c, h, w]: [usize; 3]) -> Vec<f32> {
+pub(super) fn channels_first(values: &[f32], [c, h, w]: [usize; 3]) -> Vec<f32> {
     let value = |k: usize| values[k % (h * w) * c + k / (h * w)];
     (0..c * h * w).map(value).collect()
 }
 
 impl Drawing<'_> {
     /// A constant of ONNX's layout.
-    fn constant_of(&mut self, var: Var, dims: &[usize]) -> Option<Constant> {
+    pub(super) fn constant_of(&mut self, var: Var, dims: &[usize]) -> Option<Constant> {
         let Node::Constant(values, name) = self.nodes.get(&var)?.clone() else {
             return None;
         };
@@ -41,12 +41,12 @@ impl Drawing<'_> {
         let fits = is_row(value.item()) && is_row(&item);
         fits.then(|| {
             let name = format!("{var:?}");
-            self.builder.reshape(&name, &value, 1, &item)
+            self.builder.reshape(&name, &value, value.batch(), &item)
         })
     }
 
     /// The items of a value as they are.
-    fn shape_of(&self, var: Var) -> Option<[usize; 3]> {
+    pub(super) fn shape_of(&self, var: Var) -> Option<[usize; 3]> {
         match self.nodes.get(&var)? {
             Node::Value(value) => value.item().try_into().ok(),
             Node::Constant(..) => None,
@@ -58,7 +58,7 @@ impl Drawing<'_> {
         match op {
             Op::Conv2d(op) => {
                 let kernel = [op.out_channels, op.input.c, op.kernel, op.kernel];
-                let x = self.value_of(inputs[0], item(op.input))?;
+                let x = self.value_of(inputs[0], self.conv_item(op, inputs[0]))?;
                 let weight = self.constant_of(inputs[1], &kernel)?;
                 let bias = inputs
                     .get(2)
@@ -85,12 +85,7 @@ impl Drawing<'_> {
             Op::Add(_) => self.pair("Add", inputs),
             Op::Sub(_) => self.pair("Sub", inputs),
             Op::Mul(_) => self.pair("Mul", inputs),
-            Op::GroupScale(op) if op.pixels == 1 && op.groups == 1 => {
-                let shape = self.shape_of(inputs[0])?;
-                let x = self.value_of(inputs[0], shape)?;
-                let factor = self.constant_of(inputs[1], &[])?;
-                Some(self.builder.with("Mul", "scaled", &x, &factor))
-            }
+            Op::GroupScale(op) => self.group_scale(op, inputs),
             Op::Prelu(_) => {
                 let shape = self.shape_of(inputs[0])?;
                 let x = self.value_of(inputs[0], shape)?;
@@ -108,9 +103,10 @@ impl Drawing<'_> {
                 let (f, c) = (op.factor, op.output().c);
                 let x = self.value_of(inputs[0], item(op.input))?;
                 let b = &mut self.builder;
-                let x = b.reshape("parts", &x, 1, &[c, f, f, h, w]);
+                let n = x.batch();
+                let x = b.reshape("parts", &x, n, &[c, f, f, h, w]);
                 let x = b.transpose("side_by_side", &x, &[0, 1, 4, 2, 5, 3]);
-                Some(b.reshape("shuffled", &x, 1, &[c, h * f, w * f]))
+                Some(b.reshape("shuffled", &x, n, &[c, h * f, w * f]))
             }
             Op::Resize(op) => self.resize(op, inputs[0]),
             Op::SoftThreshold(_) => {
@@ -128,9 +124,19 @@ impl Drawing<'_> {
                 Some(self.builder.data_step((&x, &back), &rho, &gram))
             }
             Op::Normalise(op) => self.normalise(op.epsilon, inputs),
-            Op::Gather(op) if op.sources == 1 && op.index.len() == 1 => {
-                let shape = self.shape_of(inputs[0])?;
-                self.value_of(inputs[0], shape)
+            Op::Gather(op) => self.select(op, inputs[0]),
+            Op::Shrink(op) => self.shrink(op.rule, inputs),
+            Op::RowRms(_) => self.row_rms(inputs[0]),
+            Op::RowCount(op) => self.row_count(op.scale, inputs[0]),
+            Op::ChannelStats(op) => {
+                let [_, h, w] = self.shape_of(inputs[0])?;
+                let x = self.value_of(inputs[0], [op.channels, h, w])?;
+                Some(self.builder.channel_stats(&x))
+            }
+            Op::DeformSample(op) => {
+                let x = self.value_of(inputs[0], item(op.input))?;
+                let offsets = self.value_of(inputs[1], item(op.offsets()))?;
+                Some(self.builder.deform_sample(&x, &offsets, op.groups))
             }
             _ => None,
         }
@@ -150,7 +156,7 @@ impl Drawing<'_> {
             ints("strides", &[by.stride as i64; 2]),
             ints("pads", &[by.padding as i64; 4]),
         ];
-        let (node, shape) = ((kind, "conv"), (1, &to[..]));
+        let (node, shape) = ((kind, "conv"), (x.batch(), &to[..]));
         Some(match inputs.get(2) {
             Some(&bias) => {
                 let bias = self.constant_of(bias, &to[..1])?;
@@ -168,18 +174,17 @@ impl Drawing<'_> {
             if let Some(y) = self.value_of(inputs[1], shape) {
                 return Some(self.builder.with(kind, "result", &x, &y));
             }
-            let y = self.spread_constant(inputs[1], shape)?;
-            return Some(self.builder.with(kind, "result", &x, &y));
+            return self.with_constant(kind, &x, inputs[1]);
         }
         // A constant less a value would need the other order; sums and products do not.
         let shape = self.shape_of(inputs[1])?;
         let x = self.value_of(inputs[1], shape)?;
-        let y = self.spread_constant(inputs[0], shape)?;
-        (kind != "Sub").then(|| self.builder.with(kind, "result", &x, &y))
+        let sum = self.with_constant(kind, &x, inputs[0]);
+        sum.filter(|_| kind != "Sub")
     }
 
     /// A constant map as an operand beside values of `shape`.
-    fn spread_constant(&mut self, var: Var, shape: [usize; 3]) -> Option<Constant> {
+    pub(super) fn spread_constant(&mut self, var: Var, shape: [usize; 3]) -> Option<Constant> {
         let Node::Constant(values, _) = self.nodes.get(&var)?.clone() else {
             return None;
         };
@@ -211,7 +216,7 @@ impl Drawing<'_> {
         let sides = parts.iter().find_map(|(var, _)| self.shape_of(*var))?;
         let side = |c: usize| {
             let [_, h, w] = sides;
-            (h * w == pixels).then_some([c, h, w])
+            pixels.is_multiple_of(h * w).then_some([c, h, w])
         };
         let mut values = Vec::new();
         for &(var, channels) in parts {
@@ -241,6 +246,7 @@ impl Drawing<'_> {
     fn resize(&mut self, op: &Resize, x: Var) -> Option<Value> {
         let [c, h, w] = item(op.input);
         let x = self.value_of(x, [c, h, w])?;
+        let n = x.batch();
         let rows = self.blend(op.interpolation, h, op.h);
         let columns = self.blend(op.interpolation, w, op.w);
         let transposed = |m: &[f32], from: usize, to: usize| -> Vec<f32> {
@@ -261,13 +267,13 @@ impl Drawing<'_> {
             ("MatMul", "rows"),
             &[&left, &x],
             Vec::new(),
-            (1, &[c, op.h, w]),
+            (n, &[c, op.h, w]),
         );
         Some(b.node(
             ("MatMul", "columns"),
             &[&x, &right],
             Vec::new(),
-            (1, &[c, op.h, op.w]),
+            (n, &[c, op.h, op.w]),
         ))
     }
 
