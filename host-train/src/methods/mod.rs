@@ -10,7 +10,6 @@
 //! frames 3 to 18 of 20, as those that see five are.
 
 mod adversarial;
-mod backends;
 mod bid;
 pub mod blocks;
 mod bsrgan;
@@ -52,7 +51,6 @@ mod ti_lista;
 mod trained;
 mod usr_net;
 
-pub use backends::cpu_operators;
 pub use config::MethodConfig;
 pub use count::{Plan, plan, plan_of_model};
 pub use live::leaves;

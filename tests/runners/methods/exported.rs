@@ -46,7 +46,7 @@ fn answer_as_they_do_here() {
             counts: counts.clone(),
             length: FRAMES,
         };
-        let ours = trained.on(&Cpu::new()).unwrap().maps(&frames);
+        let ours = trained.on(&Cpu::new()).maps(&frames);
         let tract = Tract::new(&file, &[vec![FRAME_SIDE; 2]], Some(FRAMES));
         let theirs = tract.run(std::slice::from_ref(&counts)).swap_remove(0);
         assert_eq!(ours.len(), theirs.len(), "{}", method.key);
