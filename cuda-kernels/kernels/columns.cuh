@@ -1,7 +1,8 @@
 // The left factor of the matrix products: for every pixel the values that its sum reads.
 //
 // A loader gives four neighbouring values of a row at a time, `quad(row, j)`; `j` is a multiple of
-// four, and values from `depth` on are zero. Rows beyond the batch are never asked for.
+// four, and values from `depth` on are zero. Rows beyond the batch are never asked for. `place(row)`
+// is the row of the result that belongs to a row.
 #pragma once
 
 #include "common.cuh"
@@ -17,6 +18,7 @@ struct Plain {
     };
 
     __device__ inline Row row(u32 p) const { return {x + (size_t)p * depth}; }
+    __device__ inline size_t place(u32 p) const { return p; }
 
     __device__ inline float4 quad(const Row &row, u32 j) const {
         if (vector) {
@@ -40,6 +42,25 @@ __device__ inline Pixel pixel_at(const float *x, u32 p, u32 h, u32 w, u32 c) {
     return {x + (size_t)map * h * w * c, (int)row, (int)(inside - row * w), p};
 }
 
+// Value number j = tap * c + channel of a neighbourhood. `left.neighbour(pixel, tap)` is the first
+// channel of the neighbour behind a tap; null outside the map and beyond the last tap.
+template <class Left>
+__device__ inline float neighbour_value(const Left &left, const Pixel &at, u32 j) {
+    const float *from = left.neighbour(at, j / left.c);
+    return from ? from[j % left.c] : 0.0f;
+}
+
+// Four of them.
+template <class Left>
+__device__ inline float4 neighbour_quad(const Left &left, const Pixel &at, u32 j) {
+    if (left.vector) {
+        const float *from = left.neighbour(at, j / left.c);
+        return from ? *(const float4 *)(from + j % left.c) : make_float4(0, 0, 0, 0);
+    }
+    return make_float4(neighbour_value(left, at, j), neighbour_value(left, at, j + 1),
+                       neighbour_value(left, at, j + 2), neighbour_value(left, at, j + 3));
+}
+
 // Neighbourhoods of a convolution, zero outside the map: j = tap * c + channel.
 struct Patches {
     typedef Pixel Row;
@@ -51,6 +72,7 @@ struct Patches {
         : x(x), h(g.h), w(g.w), c(g.c), k(g.k), vector(g.vector != 0) {}
 
     __device__ inline Row row(u32 p) const { return pixel_at(x, p, h, w, c); }
+    __device__ inline size_t place(u32 p) const { return p; }
 
     // First channel of the neighbour behind `tap`; null outside.
     __device__ inline const float *neighbour(const Row &at, u32 tap) const {
@@ -60,17 +82,8 @@ struct Patches {
         return inside ? at.map + ((size_t)row * w + column) * c : nullptr;
     }
 
-    __device__ inline float one(const Row &at, u32 j) const {
-        const float *from = neighbour(at, j / c);
-        return from ? from[j % c] : 0.0f;
-    }
-
     __device__ inline float4 quad(const Row &at, u32 j) const {
-        if (vector) {
-            const float *from = neighbour(at, j / c);
-            return from ? *(const float4 *)(from + j % c) : make_float4(0, 0, 0, 0);
-        }
-        return make_float4(one(at, j), one(at, j + 1), one(at, j + 2), one(at, j + 3));
+        return neighbour_quad(*this, at, j);
     }
 };
 
@@ -127,6 +140,7 @@ struct Samples {
         : x(x), offsets(offsets), h(g.h), w(g.w), c(g.c), vector(g.vector != 0) {}
 
     __device__ inline Row row(u32 p) const { return pixel_at(x, p, h, w, c); }
+    __device__ inline size_t place(u32 p) const { return p; }
 
     __device__ inline Sample sample(const Row &at, u32 tap) const {
         const float *offset = offsets + ((size_t)at.number * TAPS + tap) * 2;

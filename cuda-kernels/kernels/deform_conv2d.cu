@@ -4,6 +4,7 @@
 // outside, (Δr, Δc) = offsets[p, k]. Samples are taken where the matrix product wants them and
 // never written to memory; only their gradient is.
 #include "kernel_gradient.cuh"
+#include "lists.cuh"
 #include "product.cuh"
 
 extern "C" __global__ void __launch_bounds__(PRODUCT_THREADS, 2)
@@ -48,82 +49,20 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     }
 }
 
-// Threads of a block that makes lists.
-#define LIST_THREADS 32
-// End of a list.
-#define NOBODY 0xffffffffu
-
-// Which samples read a place: per map and top left neighbour, which lies in (h + 1, w + 1) places
-// from one row and column outside on, a list of samples. `heads` (n, h + 1, w + 1) holds the last
-// sample of each list, `before` (n, pixels * taps) the one before each. One warp makes the lists of
-// a map, 32 samples at a time in order, so that they are always the same.
 extern "C" __global__ void __launch_bounds__(LIST_THREADS)
     deform_conv2d_lists(ConvGeometry g, const float *offsets, u32 *heads, u32 *before) {
-    __shared__ u32 places[LIST_THREADS];
-    u32 pixels = g.h * g.w, samples = pixels * TAPS, t = threadIdx.x;
-    u32 *head = heads + (size_t)blockIdx.x * (g.h + 1) * (g.w + 1);
-    for (u32 i = t; i < (g.h + 1) * (g.w + 1); i += LIST_THREADS) {
-        head[i] = NOBODY;
-    }
-    __syncthreads();
-    for (u32 first = 0; first < samples; first += LIST_THREADS) {
-        u32 i = first + t, place = NOBODY;
-        if (i < samples) {
-            u32 p = i / TAPS, row = p / g.w;
-            const float *offset = offsets + ((size_t)blockIdx.x * samples + i) * 2;
-            Sample s = sample_at((int)row, (int)(p - row * g.w), i - p * TAPS, offset, g.h, g.w);
-            if (s.inside) {
-                place = (u32)(s.top + 1) * (g.w + 1) + (u32)(s.left + 1);
-            }
-        }
-        places[t] = place;
-        __syncthreads();
-        u32 previous = NOBODY;
-        bool last = true;
-        if (place != NOBODY) {
-            previous = head[place];
-            for (u32 other = 0; other < LIST_THREADS; other++) {
-                if (places[other] == place) {
-                    previous = other < t ? first + other : previous;
-                    last = last && other <= t;
-                }
-            }
-            before[(size_t)blockIdx.x * samples + i] = previous;
-        }
-        __syncthreads();
-        if (place != NOBODY && last) {
-            head[place] = i;
-        }
-        __syncthreads();
-    }
+    make_lists(Offsets{offsets, g.h, g.w, 1}, heads, before);
 }
 
-// Gradient of the input: every value collects from the samples that read its pixel, which are in
-// four lists.
+// Gradient of the input.
 extern "C" __global__ void __launch_bounds__(THREADS)
     deform_conv2d_input_gradient(ConvGeometry g, const float *offsets, const float *dsamples,
                                  const u32 *heads, const u32 *before, float *dx) {
-    u32 pixels = g.h * g.w, samples = pixels * TAPS, len = g.n * pixels * g.c;
+    u32 len = g.n * g.h * g.w * g.c;
     FOR_EACH(i, len) {
-        u32 q = i / g.c, channel = i - q * g.c, map = q / pixels, inside = q - map * pixels;
-        u32 row = inside / g.w, column = inside - row * g.w;
-        float sum = 0.0f;
-        for (u32 corner = 0; corner < 4; corner++) {
-            // The sample's neighbour number `corner` is this pixel.
-            u32 place = (row + 1 - corner / 2) * (g.w + 1) + column + 1 - corner % 2;
-            u32 at = heads[(size_t)map * (g.h + 1) * (g.w + 1) + place];
-            while (at != NOBODY) {
-                u32 p = at / TAPS, from = p / g.w;
-                size_t number = (size_t)map * samples + at;
-                Sample s = sample_at((int)from, (int)(p - from * g.w), at - p * TAPS,
-                                     offsets + 2 * number, g.h, g.w);
-                float by_row = corner / 2 ? s.row : 1.0f - s.row;
-                float by_column = corner % 2 ? s.column : 1.0f - s.column;
-                sum += by_row * by_column * dsamples[number * g.c + channel];
-                at = before[number];
-            }
-        }
-        dx[i] = sum;
+        u32 q = i / g.c;
+        dx[i] = collect(Offsets{offsets, g.h, g.w, 1}, q, i - q * g.c, g.c, 0, dsamples, heads,
+                        before);
     }
 }
 

@@ -44,6 +44,54 @@ struct ConcatGeometry {
     u32 pixels, channels, from, from_total, to, to_total;
 };
 
+// What becomes of a value alone.
+enum Function { FUNCTION_SCALE = 0, FUNCTION_SOFTPLUS = 1, FUNCTION_RECIPROCAL = 2 };
+
+// Thresholds with one value per entry.
+enum Rule { RULE_SOFT = 0, RULE_HARD = 1, RULE_SUPPORT = 2 };
+
+// Rows of `len` entries.
+struct RowGeometry {
+    u32 rows, len;
+};
+
+// x (n, h, w, c factor factor), y (n, factor h, factor w, c).
+struct ShuffleGeometry {
+    u32 n, h, w, c, factor;
+};
+
+// x (n, h, w, c), y (n, to_h, to_w, c).
+struct ResizeGeometry {
+    u32 n, h, w, c, to_h, to_w;
+};
+
+// share[0] x[first] + share[1] x[second].
+struct Blend {
+    u32 first, second;
+    float share[2];
+};
+
+// One of the outputs that read an input, and the share with which it does.
+struct Reader {
+    u32 index;
+    float share;
+};
+
+// x (n, h, w, c), offsets (n, h, w, groups, 9, 2), samples (n, h, w, 9, c).
+struct SampleGeometry {
+    u32 n, h, w, c, groups;
+};
+
+// Large map (n, h, w, c), small map (n, small_h, small_w, small_c), kernel (small_c, c, k, k): pixel
+// (i, j) of the small map meets pixels (stride i - padding + a, stride j - padding + b) of the large.
+struct StrideGeometry {
+    u32 n, h, w, c;
+    u32 small_h, small_w, small_c;
+    u32 k, stride, padding;
+    // Whether pixels of the large map, and of the small one, may be read four channels at a time.
+    u32 vector, small_vector;
+};
+
 struct TimeGeometry {
     u32 times, len;
 };

@@ -122,7 +122,7 @@ __device__ inline float activate(float v, u32 activation) {
     return activation == ACTIVATION_SIGMOID ? 1.0f / (1.0f + expf(-v)) : v;
 }
 
-// The whole product; `bias` (outs) may be null.
+// The whole product, each row where `left` places it; `bias` (outs) may be null.
 template <class Left, class Right>
 __device__ inline void product(const Left &left, const Right &right, u32 rows, u32 depth,
                                const float *bias, u32 activation, float *y) {
@@ -148,7 +148,7 @@ __device__ inline void product(const Left &left, const Right &right, u32 rows, u
             u32 p = row + i / 2 * 8, o = blockIdx.y * PRODUCT_OUTS + 8 * tile + lane % 4 * 2 + i % 2;
             if (p < rows && o < right.outs) {
                 float v = sums[tile][i] + (bias ? bias[o] : 0.0f);
-                y[(size_t)p * right.outs + o] = activate(v, activation);
+                y[left.place(p) * right.outs + o] = activate(v, activation);
             }
         }
     }

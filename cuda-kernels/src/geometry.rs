@@ -20,6 +20,20 @@ pub fn table_bytes<T: Geometry>(table: &[T]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(table.as_ptr().cast(), size_of_val(table)) }
 }
 
+/// Functions of a value alone, as kernels number them: a multiple.
+pub const FUNCTION_SCALE: u32 = 0;
+/// `ln(1 + exp(x))`.
+pub const FUNCTION_SOFTPLUS: u32 = 1;
+/// `1 / (x + offset)`.
+pub const FUNCTION_RECIPROCAL: u32 = 2;
+
+/// Thresholds, as kernels number them: soft.
+pub const RULE_SOFT: u32 = 0;
+/// Hard.
+pub const RULE_HARD: u32 = 1;
+/// Soft but for the largest entries of a row.
+pub const RULE_SUPPORT: u32 = 2;
+
 /// Declares structs of C layout without padding, and their fields for the test of their layout.
 macro_rules! geometries {
     ($($(#[$doc:meta])* struct $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
@@ -133,6 +147,105 @@ geometries! {
         to: u32,
         /// Channels of the target.
         to_total: u32,
+    }
+
+    /// Rows of entries.
+    struct RowGeometry {
+        /// Rows.
+        rows: u32,
+        /// Entries of a row.
+        len: u32,
+    }
+
+    /// `x (n, h, w, c·factor²)`, `y (n, factor·h, factor·w, c)`.
+    struct ShuffleGeometry {
+        /// Maps.
+        n: u32,
+        /// Rows of `x`.
+        h: u32,
+        /// Columns of `x`.
+        w: u32,
+        /// Channels of `y`.
+        c: u32,
+        /// Sub-pixels per pixel and axis.
+        factor: u32,
+    }
+
+    /// `x (n, h, w, c)`, `y (n, to_h, to_w, c)`.
+    struct ResizeGeometry {
+        /// Maps.
+        n: u32,
+        /// Rows of `x`.
+        h: u32,
+        /// Columns of `x`.
+        w: u32,
+        /// Channels.
+        c: u32,
+        /// Rows of `y`.
+        to_h: u32,
+        /// Columns of `y`.
+        to_w: u32,
+    }
+
+    /// `share[0] · x[first] + share[1] · x[second]`.
+    struct Blend {
+        /// The one input.
+        first: u32,
+        /// The other.
+        second: u32,
+        /// Their shares.
+        share: [f32; 2],
+    }
+
+    /// One of the outputs that read an input.
+    struct Reader {
+        /// Which one.
+        index: u32,
+        /// The input's share in it.
+        share: f32,
+    }
+
+    /// `x (n, h, w, c)`, offsets `(n, h, w, groups, 9, 2)`, samples `(n, h, w, 9, c)`.
+    struct SampleGeometry {
+        /// Maps.
+        n: u32,
+        /// Rows.
+        h: u32,
+        /// Columns.
+        w: u32,
+        /// Channels of `x`.
+        c: u32,
+        /// Sets of offsets, each for as many channels.
+        groups: u32,
+    }
+
+    /// Large map `(n, h, w, c)`, small map `(n, small_h, small_w, small_c)`, kernel
+    /// `(small_c, c, k, k)`.
+    struct StrideGeometry {
+        /// Maps.
+        n: u32,
+        /// Rows of the large map.
+        h: u32,
+        /// Columns of it.
+        w: u32,
+        /// Channels of it.
+        c: u32,
+        /// Rows of the small map.
+        small_h: u32,
+        /// Columns of it.
+        small_w: u32,
+        /// Channels of it.
+        small_c: u32,
+        /// Side of the kernel.
+        k: u32,
+        /// Pixels of the large map per pixel of the small one.
+        stride: u32,
+        /// Zeros around the large map.
+        padding: u32,
+        /// Whether pixels of the large map may be read four channels at a time.
+        vector: u32,
+        /// The same of the small map.
+        small_vector: u32,
     }
 
     /// Gates of a position code.

@@ -8,9 +8,11 @@
 mod geometry;
 
 pub use geometry::{
-    AdamGeometry, AdamSlice, ConcatGeometry, ConvGeometry, DataStepGeometry, Geometry,
-    GroupGeometry, LAYOUTS, Layout, MOST_TERMS, OffsetGeometry, Pointer, SlabGeometry,
-    StageGeometry, Terms, TimeGeometry, table_bytes,
+    AdamGeometry, AdamSlice, Blend, ConcatGeometry, ConvGeometry, DataStepGeometry,
+    FUNCTION_RECIPROCAL, FUNCTION_SCALE, FUNCTION_SOFTPLUS, Geometry, GroupGeometry, LAYOUTS,
+    Layout, MOST_TERMS, OffsetGeometry, Pointer, RULE_HARD, RULE_SOFT, RULE_SUPPORT, Reader,
+    ResizeGeometry, RowGeometry, SampleGeometry, ShuffleGeometry, SlabGeometry, StageGeometry,
+    StrideGeometry, Terms, TimeGeometry, table_bytes,
 };
 
 /// How a kernel is called.
@@ -62,6 +64,9 @@ pub const GRADIENT_OUTS: usize = 32;
 pub const GRADIENT_COLUMNS: usize = 48;
 /// Pixels of a kernel's gradient that a block takes at a time.
 pub const GRADIENT_ROWS: usize = 32;
+
+/// Channels that a block takes of sums over pixels.
+pub const COLUMN_CHANNELS: usize = 32;
 
 /// Most pixels of a map that the fused stage takes.
 pub const STAGE_PIXELS: usize = 1152;
@@ -130,6 +135,14 @@ kernels! {
         DEFORM_KERNEL_GRADIENT deform_conv2d_kernel_gradient [GRADIENT]
             (ConvGeometry, SlabGeometry, Pointer, Pointer, Pointer, Pointer);
     }
+    deform_sample {
+        SAMPLE deform_sample_forward [THREADS] (SampleGeometry, Pointer, Pointer, Pointer);
+        SAMPLE_OFFSET_GRADIENT deform_sample_offset_gradient [THREADS]
+            (SampleGeometry, Pointer, Pointer, Pointer, Pointer);
+        SAMPLE_LISTS deform_sample_lists [LISTS] (SampleGeometry, Pointer, Pointer, Pointer);
+        SAMPLE_INPUT_GRADIENT deform_sample_input_gradient [THREADS]
+            (SampleGeometry, Pointer, Pointer, Pointer, Pointer, Pointer);
+    }
     gather {
         GATHER gather_forward [THREADS] (u32, u32, Pointer, Pointer, Pointer);
         GATHER_GRADIENT gather_gradient [THREADS]
@@ -150,13 +163,61 @@ kernels! {
         WEIGHTED_SUM loss_weighted_sum [ONE_WARP] (Terms, Pointer);
         WEIGHTED_GRADIENT loss_weighted_gradient [ONE_WARP] (Terms, Pointer);
     }
+    normalise {
+        MOMENT_PARTIALS normalise_moment_partials [THREADS]
+            (GroupGeometry, SlabGeometry, Pointer, Pointer, Pointer);
+        MOMENT normalise_moment [THREADS] (GroupGeometry, SlabGeometry, Pointer, Pointer, Pointer);
+        MOMENT_GRADIENT normalise_moment_gradient [THREADS]
+            (GroupGeometry, Pointer, Pointer, Pointer, Pointer);
+        NORMALISE normalise_forward [THREADS]
+            (GroupGeometry, f32, Pointer, Pointer, Pointer, Pointer, Pointer);
+        NORMALISE_INPUT_GRADIENT normalise_input_gradient [THREADS]
+            (GroupGeometry, f32, Pointer, Pointer, Pointer, Pointer);
+        NORMALISE_PARTIALS normalise_partials [THREADS]
+            (GroupGeometry, SlabGeometry, Pointer, Pointer, Pointer, Pointer);
+        NORMALISE_GRADIENTS normalise_gradients [THREADS]
+            (GroupGeometry, SlabGeometry, f32, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer);
+    }
     offset_likelihood {
         OFFSET_LIKELIHOOD offset_likelihood_forward [THREADS]
             (OffsetGeometry, Pointer, Pointer, Pointer, Pointer, Pointer);
     }
+    pixel_shuffle {
+        PIXEL_SHUFFLE pixel_shuffle_forward [THREADS] (ShuffleGeometry, Pointer, Pointer);
+        PIXEL_SHUFFLE_GRADIENT pixel_shuffle_gradient [THREADS]
+            (ShuffleGeometry, Pointer, Pointer);
+    }
+    pointwise {
+        POINTWISE pointwise_forward [THREADS] (u32, u32, f32, Pointer, Pointer);
+        POINTWISE_GRADIENT pointwise_gradient [THREADS] (u32, u32, f32, Pointer, Pointer, Pointer);
+    }
+    prelu {
+        PRELU prelu_forward [THREADS] (u32, Pointer, Pointer, Pointer);
+        PRELU_GRADIENT prelu_gradient [THREADS] (u32, Pointer, Pointer, Pointer, Pointer);
+        PRELU_SLOPE_PARTIALS prelu_slope_partials [THREADS] (u32, Pointer, Pointer, Pointer);
+    }
     reduce {
         REDUCE_FINISH reduce_finish [THREADS] (u32, f32, Pointer, Pointer);
         REDUCE_SCALE reduce_scale [THREADS] (u32, f32, Pointer, Pointer, Pointer);
+    }
+    resize {
+        RESIZE resize_forward [THREADS] (ResizeGeometry, Pointer, Pointer, Pointer, Pointer);
+        RESIZE_GRADIENT resize_gradient [THREADS]
+            (ResizeGeometry, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer);
+    }
+    row_stats {
+        ROW_RMS row_stats_rms [THREADS] (u32, Pointer, Pointer);
+        ROW_RMS_GRADIENT row_stats_rms_gradient [THREADS]
+            (RowGeometry, Pointer, Pointer, Pointer, Pointer);
+        ROW_COUNT row_stats_count [THREADS] (u32, f32, Pointer, Pointer);
+    }
+    shrink {
+        SHRINK_QUANTILE shrink_quantile [THREADS] (u32, u32, u32, f32, Pointer, Pointer);
+        SHRINK shrink_forward [THREADS] (RowGeometry, u32, Pointer, Pointer, Pointer, Pointer);
+        SHRINK_GRADIENT shrink_gradient [THREADS]
+            (RowGeometry, u32, Pointer, Pointer, Pointer, Pointer, Pointer);
+        SHRINK_THRESHOLD_GRADIENT shrink_threshold_gradient [THREADS]
+            (RowGeometry, u32, Pointer, Pointer, Pointer, Pointer, Pointer);
     }
     soft_threshold {
         SOFT_THRESHOLD soft_threshold_forward [THREADS] (u32, Pointer, Pointer, Pointer);
@@ -164,6 +225,19 @@ kernels! {
             (u32, Pointer, Pointer, Pointer, Pointer);
         SOFT_THRESHOLD_PARTIALS soft_threshold_partials [THREADS]
             (u32, Pointer, Pointer, Pointer, Pointer);
+    }
+    spectral_norm {
+        SPECTRAL_COLUMNS spectral_norm_columns [THREADS] (RowGeometry, Pointer, Pointer, Pointer);
+        SPECTRAL_ROWS spectral_norm_rows [THREADS] (u32, Pointer, Pointer, Pointer);
+        SPECTRAL_UNIT spectral_norm_unit [THREADS] (u32, Pointer, Pointer);
+        SPECTRAL_SIGMA_PARTIALS spectral_norm_sigma_partials [THREADS]
+            (RowGeometry, Pointer, Pointer, Pointer);
+        SPECTRAL_PRODUCT_PARTIALS spectral_norm_product_partials [THREADS]
+            (u32, Pointer, Pointer, Pointer);
+        SPECTRAL_SUM spectral_norm_sum [THREADS] (u32, Pointer, Pointer);
+        SPECTRAL_NORM spectral_norm_forward [THREADS] (u32, Pointer, Pointer, Pointer);
+        SPECTRAL_NORM_GRADIENT spectral_norm_gradient [THREADS]
+            (RowGeometry, Pointer, Pointer, Pointer, Pointer, Pointer);
     }
     stage {
         STAGE_16 stage_forward_16 [STAGE]
@@ -173,6 +247,16 @@ kernels! {
             (StageGeometry, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer,
              Pointer, Pointer);
     }
+    strided_conv2d {
+        STRIDED_DOWN strided_conv2d_down [PRODUCT]
+            (StrideGeometry, Pointer, Pointer, Pointer, Pointer);
+        STRIDED_UP strided_conv2d_up [PRODUCT] (StrideGeometry, Pointer, Pointer, Pointer, Pointer);
+        STRIDED_KERNEL_GRADIENT strided_conv2d_kernel_gradient [GRADIENT]
+            (StrideGeometry, SlabGeometry, Pointer, Pointer, Pointer);
+        STRIDED_BIAS_PARTIALS strided_conv2d_bias_partials [THREADS]
+            (GroupGeometry, SlabGeometry, Pointer, Pointer);
+        STRIDED_BIAS_SUM strided_conv2d_bias_sum [THREADS] (u32, SlabGeometry, Pointer, Pointer);
+    }
     time_code {
         TIME_CODE_ROW_SUMS time_code_row_sums [THREADS] (u32, Pointer, Pointer);
         TIME_CODE_GATES time_code_gates [THREADS]
@@ -180,5 +264,9 @@ kernels! {
         TIME_CODE_GRADIENT time_code_gradient [THREADS]
             (TimeGeometry, Pointer, Pointer, Pointer, Pointer, Pointer);
         TIME_CODE_WEIGHT_GRADIENT time_code_weight_gradient [THREADS] (u32, Pointer, Pointer);
+    }
+    total {
+        TOTAL_PARTIALS total_partials [THREADS] (u32, Pointer, Pointer);
+        TOTAL_GRADIENT total_gradient [THREADS] (u32, f32, Pointer, Pointer);
     }
 }

@@ -17,13 +17,15 @@ use derefnet::backend::cpu::Cpu;
 use derefnet::backend::cuda::Cuda;
 use derefnet::eval::network::{Inference, Network};
 use derefnet::eval::parity::parity;
+use derefnet::methods::config::trainable;
 use derefnet::methods::{Method, MethodConfig, MethodRun};
 use derefnet::train::{Adam, AdamConfig, Event, Losses, Optimiser};
 use derefnet_tests::cases::check::Expected;
+use derefnet_tests::cases::method_step::{NEGLIGIBLE, Problem as MethodPass};
 use derefnet_tests::cases::training_step::{Problem, all};
 use derefnet_tests::cases::{self, Case};
-use derefnet_tests::operators_everywhere;
-use derefnet_tests::tolerance::{DEVICE_GRADIENT, DEVICE_STEP, LOSS_VALUE};
+use derefnet_tests::every_operator;
+use derefnet_tests::tolerance::{DEVICE_GRADIENT, DEVICE_STEP, LOSS_VALUE, METHOD_GRADIENT};
 use proptest::prelude::*;
 
 /// Random problems per operator: an emulated device is slow.
@@ -76,7 +78,7 @@ macro_rules! operators {
     )*};
 }
 
-operators_everywhere!(operators);
+every_operator!(operators);
 
 mod adam {
     use super::*;
@@ -158,12 +160,21 @@ fn two_steps<B: Backend>(problem: &Problem, backend: &B) -> (Vec<f64>, Vec<Vec<f
     (losses, values.iter().map(|v| backend.download(v)).collect())
 }
 
+fn norm(values: &[f32]) -> f64 {
+    values
+        .iter()
+        .map(|v| f64::from(*v).powi(2))
+        .sum::<f64>()
+        .sqrt()
+}
+
+fn distance(got: &[f32], want: &[f32]) -> f64 {
+    let differences: Vec<f32> = got.iter().zip(want).map(|(g, w)| g - w).collect();
+    norm(&differences)
+}
+
 fn relative_l2(got: &[f32], want: &[f32]) -> f64 {
-    let square = |v: f64| v * v;
-    let pairs = got.iter().zip(want);
-    let error: f64 = pairs.map(|(g, w)| square(f64::from(g - w))).sum();
-    let size: f64 = want.iter().map(|w| square(f64::from(*w))).sum();
-    (error / size.max(f64::MIN_POSITIVE)).sqrt()
+    distance(got, want) / norm(want).max(f64::MIN_POSITIVE)
 }
 
 /// Loss, its terms and every gradient.
@@ -209,38 +220,87 @@ fn steps_of_adam_lead_where_those_of_the_cpu_do() {
     }
 }
 
-/// Losses of three steps of a small network of the published comparison.
-fn method_losses<B: Backend>(backend: B, key: &str) -> derefnet::Result<Vec<f32>> {
-    let mut config = MethodConfig::published(Method::find(key).unwrap(), None).unwrap();
-    (config.width, config.steps, config.scene.frames) = (0.0, 3, 5);
-    (config.qinit_trajectories, config.validate_trajectories) = (60, 1);
-    let (folder, source) = (tempfile::tempdir().unwrap(), config.generated());
-    let mut run = MethodRun::create_on(backend, folder.path(), config, source)?;
-    let mut losses = Vec::new();
-    run.train(None, |event| {
-        if let Event::Step(_, step) = event {
-            losses.push(step.total);
-        }
-        Ok(())
-    })?;
-    Ok(losses)
+/// Loss and gradients of a pass of a network or of its adversary, beside those of the CPU.
+fn check_pass(problem: &MethodPass, adversary: bool) {
+    fn run<B: Backend>(
+        problem: &MethodPass,
+        backend: &B,
+        adversary: bool,
+    ) -> (f32, Vec<Option<Vec<f32>>>) {
+        let values: Vec<_> = problem.values.iter().map(|v| backend.upload(v)).collect();
+        let (loss, gradients) = problem.gradients(backend, &values, adversary);
+        let gradients = gradients.iter().map(Option::as_ref);
+        let gradients = gradients.map(|g| g.map(|g| backend.download(g)));
+        (backend.download(&loss)[0], gradients.collect())
+    }
+    let name = format!("{} adversary {adversary}", problem.method.key);
+    let (want_loss, want) = run(problem, &Cpu::new(), adversary);
+    let (got_loss, got) = run(problem, cuda(), adversary);
+    let error = f64::from(got_loss / want_loss - 1.0).abs();
+    assert!(
+        error < LOSS_VALUE,
+        "{name}: {got_loss}, expected {want_loss}"
+    );
+    let whole = want.iter().flatten().map(|g| norm(g)).fold(0.0, f64::hypot);
+    for ((spec, got), want) in problem.plan.specs.iter().zip(&got).zip(&want) {
+        assert_eq!(got.is_some(), want.is_some(), "{name}: {}", spec.name);
+        let (Some(got), Some(want)) = (got, want) else {
+            continue;
+        };
+        let least = norm(want).max(NEGLIGIBLE * whole);
+        let error = distance(got, want) / least.max(f64::MIN_POSITIVE);
+        assert!(
+            error < METHOD_GRADIENT,
+            "{name}: {}: {error:.1e}",
+            spec.name
+        );
+    }
 }
 
-/// A method whose operators are all there trains as on the CPU; one that has others is refused before
-/// it starts.
+/// Losses of two steps of a small network, of its adversary too.
+fn method_losses<B: Backend>(backend: B, key: &str) -> Vec<f32> {
+    let mut config = MethodConfig::published(Method::find(key).unwrap(), None).unwrap();
+    (config.width, config.steps, config.scene.frames) = (0.0, 2, 5);
+    (config.qinit_trajectories, config.validate_trajectories) = (60, 1);
+    let (folder, source) = (tempfile::tempdir().unwrap(), config.generated());
+    let mut run = MethodRun::create_on(backend, folder.path(), config, source).unwrap();
+    let mut losses = Vec::new();
+    let watched = |event: Event<'_>| {
+        if let Event::Step(_, step) = event {
+            losses.extend([step.total, step.align]);
+        }
+        Ok(())
+    };
+    run.train(None, watched).unwrap();
+    losses
+}
+
 #[test]
-fn methods_train_or_are_refused() {
-    for key in ["srcnn", "ista-net"] {
-        let want = method_losses(Cpu::new(), key).unwrap();
-        let got = method_losses(Cuda::open().unwrap(), key).unwrap();
-        assert_eq!(want.len(), 3);
-        for (got, want) in got.iter().zip(&want) {
-            let error = f64::from(got / want - 1.0).abs();
-            assert!(error < LOSS_VALUE, "{key}: {got}, expected {want}");
+fn passes_of_methods_are_those_of_the_cpu() {
+    for method in trainable() {
+        let problem = MethodPass::new(method, method.variants[0].name);
+        check_pass(&problem, false);
+        if problem.has_adversary() {
+            check_pass(&problem, true);
         }
     }
-    let refused = method_losses(Cuda::open().unwrap(), "espcn").unwrap_err();
-    assert!(refused.to_string().contains("pixel_shuffle"), "{refused}");
+}
+
+/// Batch moments go from step to step through the host, maps to the adversary.
+#[test]
+fn methods_train_as_on_the_cpu() {
+    for key in ["espcn", "srgan"] {
+        let want = method_losses(Cpu::new(), key);
+        let got = method_losses(Cuda::open().unwrap(), key);
+        assert_eq!(want.len(), 4);
+        for (got, want) in got.iter().zip(&want) {
+            let error = f64::from((got - want).abs());
+            assert!(
+                error <= LOSS_VALUE * f64::from(want.abs()),
+                "{key}: {got}, expected {want}"
+            );
+        }
+    }
 }
 
 /// The same bits from run to run, and no memory lost on the way.

@@ -23,8 +23,6 @@ impl Backend for Exact {
     type Buffer = Vec<f64>;
     type Pending = Vec<Vec<f32>>;
 
-    const EVERY_OPERATOR: bool = true;
-
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>> {
         Box::new(Naive(op))
     }

@@ -2,9 +2,6 @@
 //!
 //! Networks recorded on it cost no memory and no time; what they would cost elsewhere is counted.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-
 use derefnet_core::physics::RATIO;
 
 use super::cpu::Cpu;
@@ -26,23 +23,12 @@ pub enum Steps {
 #[derive(Debug)]
 pub struct Counting {
     steps: Steps,
-    on_the_cpu: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Counting {
     /// Counts data steps by `steps`.
     pub fn new(steps: Steps) -> Self {
-        Self {
-            steps,
-            on_the_cpu: Mutex::default(),
-        }
-    }
-
-    /// Names of the operators so far that only the CPU has.
-    pub fn on_the_cpu(self) -> BTreeSet<&'static str> {
-        self.on_the_cpu
-            .into_inner()
-            .unwrap_or_else(|e| e.into_inner())
+        Self { steps }
     }
 }
 
@@ -71,19 +57,10 @@ impl Backend for Counting {
     type Buffer = usize;
     type Pending = Vec<usize>;
 
-    const EVERY_OPERATOR: bool = true;
-
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>> {
-        let multiply_adds = count(&op, self.steps);
-        let everywhere = op.is_everywhere();
-        let operator: Box<dyn Operator<Cpu>> = op.boxed();
-        if !everywhere {
-            let mut names = self.on_the_cpu.lock().unwrap_or_else(|e| e.into_inner());
-            names.insert(operator.name());
-        }
         Box::new(Counted {
-            operator,
-            multiply_adds,
+            multiply_adds: count(&op, self.steps),
+            operator: op.boxed(),
         })
     }
 

@@ -1,9 +1,8 @@
 //! Where tensors live and who computes on them.
 //!
 //! A backend owns buffers; an operator is a struct of geometry that implements
-//! [`crate::ops::Operator`] for every backend that has kernels for it. A new device therefore
-//! adds one `Backend` and one `Operator` implementation per operator, at least for those that
-//! [are everywhere](Op::is_everywhere), and touches nothing else.
+//! [`crate::ops::Operator`] for every backend. A new device therefore adds one `Backend` and one
+//! `Operator` implementation per operator, and touches nothing else.
 
 pub mod counting;
 pub mod cpu;
@@ -20,14 +19,7 @@ pub trait Backend: Send + Sync + Sized {
     /// Copies to the host that may still be on their way.
     type Pending: Send;
 
-    /// Whether it has kernels of every operator, and not only of those that
-    /// [are everywhere](Op::is_everywhere).
-    const EVERY_OPERATOR: bool;
-
     /// The kernels of an operator.
-    ///
-    /// # Panics
-    /// If it has none; see [`Self::EVERY_OPERATOR`].
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>>;
     /// Runs `work`, many operators one after the other, in the way that suits the device best.
     fn pass<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T;

@@ -13,7 +13,6 @@ use super::text::OffGrid;
 use crate::cli::backend::BackendKind;
 use crate::dataset::load_split;
 use crate::eval::network::centres;
-use crate::methods::cpu_operators;
 use crate::scene::{Trajectory, generate};
 use crate::{Error, Result, atomic};
 
@@ -72,14 +71,13 @@ struct Learning<'a> {
 /// of each. A failed training does not stop the others.
 ///
 /// # Errors
-/// Before anything starts: if the backend lacks what a row needs. Then: if a row was done or begun
-/// under another definition, a file is damaged or cannot be written, or the user interrupts.
+/// If a row was done or begun under another definition, a file is damaged or cannot be written, or the
+/// user interrupts.
 pub fn run(
     definition: &Definition,
     options: &Options,
     mut see: impl FnMut(&Row, &State) -> Result<()>,
 ) -> Result<()> {
-    check_backend(definition, options.backend)?;
     let out = &options.out;
     std::fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
     for row in &definition.rows {
@@ -109,29 +107,6 @@ pub fn state(row: &Row, out: &Path) -> &'static str {
     } else {
         "open"
     }
-}
-
-/// Refuses rows that train what the backend lacks.
-fn check_backend(definition: &Definition, backend: BackendKind) -> Result<()> {
-    if backend == BackendKind::Cpu {
-        return Ok(());
-    }
-    for row in &definition.rows {
-        let (Work::Method(config), Some(method)) = (&row.work, row.method) else {
-            continue;
-        };
-        let missing = cpu_operators(method, &config.variant, config.width)?;
-        if !missing.is_empty() {
-            let names: Vec<&str> = missing.into_iter().collect();
-            return Err(Error::usage(format!(
-                "--backend: row '{}' runs on the CPU alone, no other backend has its operators {}; \
-                 leave it out with --only, or use --backend cpu",
-                row.name,
-                names.join(", ")
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn fingerprint(definition: &Definition, row: &Row, options: &Options) -> Result<toml::Table> {

@@ -264,7 +264,7 @@ impl OnBackend for Evaluating<'_> {
         match &seed.row.work {
             Work::Method(_) => {
                 let (trained, _) = Trained::load(&best)?;
-                seed.judge(Some(&trained.on(&backend)?), None)
+                seed.judge(Some(&trained.on(&backend)), None)
             }
             Work::DeRefNet(_) => {
                 let (network, _) = DeRefNet::load(&best)?;

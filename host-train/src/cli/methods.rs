@@ -6,9 +6,7 @@ use serde::Serialize;
 
 use super::{Common, output};
 use crate::Result;
-use crate::methods::{
-    METHODS, Method, Plan, Published, Reference, Solution, Variant, cpu_operators, plan,
-};
+use crate::methods::{METHODS, Method, Plan, Published, Reference, Solution, Variant, plan};
 
 /// Options of `methods`.
 #[derive(Clone, Debug, clap::Args)]
@@ -82,7 +80,7 @@ fn row(method: &Method) -> Result<Row> {
         let form = Form {
             name: variant.name,
             about: variant.about,
-            backends: backends(method, variant)?,
+            backends: backends(method),
             answering_parameters: plan.parameters(),
             macs_per_frame: plan.multiply_adds,
         };
@@ -112,18 +110,11 @@ fn row(method: &Method) -> Result<Row> {
 }
 
 /// What `--backend` may say.
-fn backends(method: &Method, variant: &Variant) -> Result<&'static [&'static str]> {
-    let everywhere = match method.solution {
-        Solution::Solver { .. } | Solution::Fit | Solution::Detector(_) => false,
-        Solution::Network(_) | Solution::DeRefNet { .. } => {
-            cpu_operators(method, variant.name, 1.0)?.is_empty()
-        }
-    };
-    Ok(if everywhere {
-        &["cpu", "cuda"]
-    } else {
-        &["cpu"]
-    })
+fn backends(method: &Method) -> &'static [&'static str] {
+    match method.solution {
+        Solution::Solver { .. } | Solution::Fit | Solution::Detector(_) => &["cpu"],
+        Solution::Network(_) | Solution::DeRefNet { .. } => &["cpu", "cuda"],
+    }
 }
 
 fn table(rows: &[Row]) -> String {

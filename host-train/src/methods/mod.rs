@@ -11,7 +11,6 @@
 
 mod adversarial;
 mod alignments;
-mod backends;
 mod bid;
 pub mod blocks;
 mod bsrgan;
@@ -54,7 +53,6 @@ mod top_hat;
 mod trained;
 mod usr_net;
 
-pub use backends::cpu_operators;
 pub use config::MethodConfig;
 pub use count::{Plan, plan, plan_of_model};
 pub use live::leaves;

@@ -9,7 +9,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::backends::require;
 use super::config::MethodConfig;
 use super::count::{Plan, plan};
 use super::evaluate::results;
@@ -73,8 +72,7 @@ impl<B: Backend> MethodRun<B> {
     /// Starts a run in `folder`, which must not hold one already.
     ///
     /// # Errors
-    /// If the backend lacks an operator of the method, the folder holds a checkpoint, cannot be
-    /// written, or the source has no usable frames.
+    /// If the folder holds a checkpoint, cannot be written, or the source has no usable frames.
     pub fn create_on(
         backend: B,
         folder: &Path,
@@ -82,7 +80,6 @@ impl<B: Backend> MethodRun<B> {
         source: Source,
     ) -> Result<Self> {
         config.validate()?;
-        require::<B>(config.method()?, &config.variant, config.width)?;
         let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
         if let Some(path) = taken.iter().find(|path| path.exists()) {
             let message = "a run is here already: resume it or choose another folder";
@@ -108,8 +105,7 @@ impl<B: Backend> MethodRun<B> {
     /// Continues the run in `folder` where its checkpoint stands.
     ///
     /// # Errors
-    /// If there is no checkpoint, it is damaged, the backend lacks an operator of the method, or
-    /// `source` is of another kind than before.
+    /// If there is no checkpoint, it is damaged, or `source` is of another kind than before.
     pub fn resume_on(
         backend: B,
         folder: &Path,
@@ -117,8 +113,6 @@ impl<B: Backend> MethodRun<B> {
     ) -> Result<Self> {
         let checkpoint = folder.join(CHECKPOINT);
         let (state, sensor) = State::load(&checkpoint)?;
-        let config = &state.config;
-        require::<B>(config.method()?, &config.variant, config.width)?;
         atomic::sweep(folder)?;
         let source = source(&state.config)?;
         let (before, now) = (&state.data_version, source.version());
@@ -247,7 +241,7 @@ impl<B: Backend> MethodRun<B> {
 
     fn validate(&mut self) -> Result<Report> {
         let trained = self.trained()?;
-        let found = results(&trained.on(&self.backend)?, &self.validation, || Ok(()))?;
+        let found = results(&trained.on(&self.backend), &self.validation, || Ok(()))?;
         let report = evaluate(&found)?;
         let best = Best {
             step: self.state.step,

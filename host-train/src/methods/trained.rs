@@ -8,7 +8,6 @@ use std::path::Path;
 use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
 use serde::{Deserialize, Serialize};
 
-use super::backends::require;
 use super::count::{Plan, plan};
 use super::live::{Live, leaves};
 use super::net::{Form, Input, Net};
@@ -118,17 +117,13 @@ impl Trained {
     }
 
     /// Uploads the tensors.
-    ///
-    /// # Errors
-    /// If the backend lacks an operator of the method's training.
-    pub fn on<'a, B: Backend>(&'a self, backend: &'a B) -> Result<Ready<'a, B>> {
-        require::<B>(self.method, self.variant, self.width)?;
+    pub fn on<'a, B: Backend>(&'a self, backend: &'a B) -> Ready<'a, B> {
         let upload = |t: &Parameter| backend.upload(&t.values);
-        Ok(Ready {
+        Ready {
             trained: self,
             backend,
             values: self.tensors.iter().map(upload).collect(),
-        })
+        }
     }
 
     /// Writes the file; `reduced` leaves out tensors that never run.

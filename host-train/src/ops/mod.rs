@@ -57,51 +57,30 @@ use crate::backend::Backend;
 
 /// Declares [`Op`]: any operator, as data.
 macro_rules! operators {
-    (everywhere: $($name:ident),+; on_the_cpu: $($cpu:ident),+;) => {
+    ($($name:ident),+ $(,)?) => {
         /// Any operator, as data: a backend turns it into kernels.
         #[derive(Clone, Debug)]
         #[allow(missing_docs)]
         pub enum Op {
-            $($name($name),)+
-            $($cpu($cpu)),+
+            $($name($name)),+
         }
 
-        operators!(@from $($name)+ $($cpu)+);
-
         impl Op {
+            /// Names of all operators.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),+];
+
             /// The operator behind its trait, for a backend that implements all of them.
             pub fn boxed<B>(self) -> Box<dyn Operator<B>>
-            where
-                B: Backend,
-                $($name: Operator<B> + 'static,)+
-                $($cpu: Operator<B> + 'static),+
-            {
-                match self {
-                    $(Self::$name(op) => Box::new(op),)+
-                    $(Self::$cpu(op) => Box::new(op)),+
-                }
-            }
-
-            /// The operator behind its trait, for a backend that implements those that are
-            /// everywhere; nothing for the others.
-            pub fn boxed_if_everywhere<B>(self) -> Option<Box<dyn Operator<B>>>
             where
                 B: Backend,
                 $($name: Operator<B> + 'static),+
             {
                 match self {
-                    $(Self::$name(op) => Some(Box::new(op)),)+
-                    $(Self::$cpu(_) => None),+
+                    $(Self::$name(op) => Box::new(op)),+
                 }
             }
-
-            /// Whether every backend has kernels of the operator, and not the CPU alone.
-            pub fn is_everywhere(&self) -> bool {
-                !matches!(self, $(Self::$cpu(_))|+)
-            }
         }
-    };
-    (@from $($name:ident)+) => {
+
         $(impl From<$name> for Op {
             fn from(op: $name) -> Self {
                 Self::$name(op)
@@ -110,10 +89,7 @@ macro_rules! operators {
     };
 }
 
-// DeRefNet needs the first list alone; what only the published methods need may lack kernels on
-// other devices, and such a method is refused there before it starts.
 operators!(
-    everywhere:
     AbsoluteError,
     Add,
     ChannelStats,
@@ -121,20 +97,14 @@ operators!(
     Conv2d,
     DataStep,
     DeformConv2d,
+    DeformSample,
     Gather,
     GroupScale,
+    Moments,
     Mul,
+    Normalise,
     OffsetLikelihood,
     PerItem,
-    SoftThreshold,
-    SquaredError,
-    Sub,
-    TimeCode,
-    WeightedSum;
-    on_the_cpu:
-    DeformSample,
-    Moments,
-    Normalise,
     PixelShuffle,
     Pointwise,
     PowerIteration,
@@ -143,10 +113,15 @@ operators!(
     RowCount,
     RowRms,
     Shrink,
+    SoftThreshold,
     SpectralNorm,
+    SquaredError,
     StridedConv2d,
+    Sub,
+    TimeCode,
     Total,
-    TransposedConv2d;
+    TransposedConv2d,
+    WeightedSum,
 );
 
 /// Name, sizes and work of an operator on another device: those that it has on the CPU.

@@ -41,7 +41,7 @@ fn answer_as_they_do_here() {
             } else {
                 (vec![FRAME_SIDE; 2], 2 * WINDOW)
             };
-            let ours = trained.on(&Cpu::new()).unwrap().maps(&frames);
+            let ours = trained.on(&Cpu::new()).maps(&frames);
             let tract = Tract::new(&file, &[item], Some(batch));
             let theirs = tract.run(std::slice::from_ref(&counts)).swap_remove(0);
             let name = format!("{} {}", method.key, variant.name);

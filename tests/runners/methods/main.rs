@@ -1,10 +1,9 @@
-//! The registry of methods: backends, counts, gradients, training, files.
+//! The registry of methods: counts, gradients, training, files.
 #![allow(
     clippy::unwrap_used,
     reason = "clippy sees tests in #[test] functions only, not in what they share"
 )]
 
-mod backends;
 mod counts;
 mod exported;
 mod gradients;

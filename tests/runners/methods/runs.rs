@@ -76,7 +76,7 @@ fn goes_to_a_file_and_back(trained: &Trained, folder: &Path) {
     let trajectory = generate(&scene, 1, Split::Test, 0);
     let cpu = Cpu::new();
     let found = |trained: &Trained| {
-        let ready = trained.on(&cpu).unwrap();
+        let ready = trained.on(&cpu);
         results(&ready, std::slice::from_ref(&trajectory), || Ok(())).unwrap()
     };
     let before = found(trained);

@@ -67,18 +67,20 @@ pub fn problems() -> impl Strategy<Value = Problem> {
         })
 }
 
-/// More values than one task takes.
+/// More values than one task takes, and more terms than one launch does.
 pub fn named() -> Vec<(&'static str, Problem)> {
-    let problem = |kind| Problem {
+    let problem = |kind, len| Problem {
         kind,
-        len: 150_001,
+        len,
         scale: 1.0 / 150_001.0,
         seed: 10,
     };
-    KINDS[..3]
-        .iter()
-        .map(|&kind| ("several slices", problem(kind)))
-        .collect()
+    vec![
+        ("several slices", problem(Loss::Squared, 150_001)),
+        ("several slices", problem(Loss::SquaredNorm, 150_001)),
+        ("several slices", problem(Loss::Absolute, 150_001)),
+        ("many terms", problem(Loss::Weighted, 50)),
+    ]
 }
 
 impl Problem {

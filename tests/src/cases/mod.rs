@@ -17,6 +17,7 @@ pub mod gather;
 mod graph;
 pub mod group_scale;
 pub mod loss;
+pub mod method_step;
 pub mod normalise;
 pub mod offset_likelihood;
 pub mod per_item;
@@ -161,9 +162,9 @@ pub fn unsigned(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| v.abs()).collect()
 }
 
-/// Calls the macro `$each` with the stems of the operators that every backend has.
+/// Calls the macro `$each` with the stems of all operators.
 #[macro_export]
-macro_rules! operators_everywhere {
+macro_rules! every_operator {
     ($each:ident) => {
         $each!(
             arithmetic
@@ -172,32 +173,23 @@ macro_rules! operators_everywhere {
             conv2d
             data_step
             deform_conv2d
+            deform_sample
             gather
             group_scale
             loss
+            normalise
             offset_likelihood
             per_item
-            soft_threshold
-            time_code
-        );
-    };
-}
-
-/// Calls the macro `$each` with the stems of the operators that the CPU alone has.
-#[macro_export]
-macro_rules! operators_on_the_cpu {
-    ($each:ident) => {
-        $each!(
-            deform_sample
-            normalise
             pixel_shuffle
             pointwise
             prelu
             resize
             row_stats
             shrink
+            soft_threshold
             spectral_norm
             strided_conv2d
+            time_code
             total
         );
     };

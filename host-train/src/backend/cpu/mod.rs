@@ -78,8 +78,6 @@ impl Backend for Cpu {
     type Buffer = Buffer;
     type Pending = Vec<Vec<f32>>;
 
-    const EVERY_OPERATOR: bool = true;
-
     fn kernels(&self, op: Op) -> Box<dyn Operator<Self>> {
         op.boxed()
     }

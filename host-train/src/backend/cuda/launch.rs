@@ -72,6 +72,12 @@ impl Grid {
         Self::each(blocks(len))
     }
 
+    /// As many blocks again in each of `n` planes.
+    pub(crate) fn with_planes(mut self, n: usize) -> Self {
+        self.blocks[2] = n;
+        self
+    }
+
     /// With `values` f32 of dynamic shared memory.
     pub(crate) fn with_shared(mut self, values: usize) -> Self {
         self.shared = values * size_of::<f32>();

@@ -6,6 +6,8 @@
 //! kinks as in [`DeformConv2d`](super::DeformConv2d), which has one group and keeps no samples.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 use crate::tensor::Shape;
 

@@ -3,6 +3,8 @@
 //! both; afterwards they are constants that training has collected.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub(in crate::ops) mod cuda;
 
 /// Mean and variance (of the population) per channel; input `(pixels, channels)`, output
 /// `(2, channels)`.

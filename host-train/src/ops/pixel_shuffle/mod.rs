@@ -1,6 +1,8 @@
 //! Channels as sub-pixels: `y[n, f·i+a, f·j+b, c] = x[n, i, j, c·f² + f·a + b]` (Shi et al. 2016).
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 use crate::tensor::Shape;
 

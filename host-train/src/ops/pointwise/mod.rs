@@ -1,6 +1,8 @@
 //! A function of every value alone.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// What becomes of a value `x`.
 #[derive(Clone, Copy, Debug, PartialEq)]

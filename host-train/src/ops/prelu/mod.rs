@@ -4,6 +4,8 @@
 //! values.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Leaky rectifier; inputs `x (len)` and `slope (1)`.
 #[derive(Clone, Copy, Debug)]

@@ -2,41 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::{Interpolation, Resize};
+use super::{Blend, Resize, blends};
 use crate::backend::cpu::{Buffer, Cpu, with_scratch};
 use crate::ops::{Operator, Saved};
-
-/// `shares[0] · x[first] + shares[1] · x[second]`.
-#[derive(Clone, Copy)]
-struct Blend {
-    first: usize,
-    second: usize,
-    shares: [f32; 2],
-}
-
-/// Where each of `to` outputs reads among `from` inputs.
-fn blends(interpolation: Interpolation, from: usize, to: usize) -> Vec<Blend> {
-    let nearest = |i| Blend {
-        first: i * from / to,
-        second: i * from / to,
-        shares: [1.0, 0.0],
-    };
-    let bilinear = |i: usize| {
-        let place = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;
-        let place = place.max(0.0);
-        let first = (place as usize).min(from - 1);
-        let rest = place - first as f64;
-        Blend {
-            first,
-            second: (first + 1).min(from - 1),
-            shares: [1.0 - rest, rest].map(|share| share as f32),
-        }
-    };
-    match interpolation {
-        Interpolation::Nearest => (0..to).map(nearest).collect(),
-        Interpolation::Bilinear => (0..to).map(bilinear).collect(),
-    }
-}
 
 /// Rows and columns of one geometry.
 struct Plan {

@@ -3,6 +3,8 @@
 //! `y[n,i,j,c] = Σ R[i,k] · C[j,l] · x[n,k,l,c]`; the matrices have one or two entries per row.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 use crate::tensor::Shape;
 
@@ -36,5 +38,37 @@ impl Resize {
             w: self.w,
             ..self.input
         }
+    }
+}
+
+/// `shares[0] · x[first] + shares[1] · x[second]`.
+#[derive(Clone, Copy)]
+struct Blend {
+    first: usize,
+    second: usize,
+    shares: [f32; 2],
+}
+
+/// Where each of `to` outputs reads among `from` inputs.
+fn blends(interpolation: Interpolation, from: usize, to: usize) -> Vec<Blend> {
+    let nearest = |i| Blend {
+        first: i * from / to,
+        second: i * from / to,
+        shares: [1.0, 0.0],
+    };
+    let bilinear = |i: usize| {
+        let place = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;
+        let place = place.max(0.0);
+        let first = (place as usize).min(from - 1);
+        let rest = place - first as f64;
+        Blend {
+            first,
+            second: (first + 1).min(from - 1),
+            shares: [1.0 - rest, rest].map(|share| share as f32),
+        }
+    };
+    match interpolation {
+        Interpolation::Nearest => (0..to).map(nearest).collect(),
+        Interpolation::Bilinear => (0..to).map(bilinear).collect(),
     }
 }

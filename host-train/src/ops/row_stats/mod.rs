@@ -1,6 +1,8 @@
 //! One figure per row.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// Root mean square `√(Σ v² / len)` of every row; input `v (rows, len)`, output `(rows)`. Its
 /// gradient by a row of zeros is zero.

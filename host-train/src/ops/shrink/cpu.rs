@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Rule, Shrink};
+use super::{Place, Rule, Shrink};
 use crate::backend::cpu::{Buffer, Cpu};
 use crate::ops::soft_threshold::cpu::sign;
 use crate::ops::{Operator, Saved};
@@ -11,10 +11,11 @@ use crate::ops::{Operator, Saved};
 fn quantile(row: &[f32], share: f32) -> f32 {
     let mut sizes: Vec<f32> = row.iter().map(|v| v.abs()).collect();
     sizes.sort_unstable_by(f32::total_cmp);
-    let place = f64::from(share) * (row.len() - 1) as f64;
-    let below = place as usize;
-    let above = (below + 1).min(row.len() - 1);
-    let fraction = (place - below as f64) as f32;
+    let Place {
+        below,
+        above,
+        fraction,
+    } = Place::new(share, row.len());
     sizes[below] + fraction * (sizes[above] - sizes[below])
 }
 

@@ -3,6 +3,8 @@
 //! Where a value is kept whole or not at all the choice has no gradient.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// What happens to a value `v` with threshold `θ`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,4 +27,26 @@ pub struct Shrink {
     pub len: usize,
     /// What happens to a value.
     pub rule: Rule,
+}
+
+/// Where a quantile lies among sorted entries.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    below: usize,
+    above: usize,
+    /// Of the way from the entry below to the one above.
+    fraction: f32,
+}
+
+impl Place {
+    /// That of the quantile `share` of `len` entries.
+    fn new(share: f32, len: usize) -> Self {
+        let place = f64::from(share) * (len - 1) as f64;
+        let below = place as usize;
+        Self {
+            below,
+            above: (below + 1).min(len - 1),
+            fraction: (place - below as f64) as f32,
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //! step of power iteration per training pass follows.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 /// A step of power iteration, without gradient; inputs `W (rows, columns)` and `u (rows)`, output
 /// `u'` and `v`, one after the other: `v = Wᵀu / |Wᵀu|`, `u' = W v / |W v|`.

@@ -7,6 +7,8 @@
 
 mod columns;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 use crate::tensor::Shape;
 
