@@ -363,4 +363,20 @@ impl Builder {
         self.push("Split", &name, &[x], &outputs, vec![int("axis", 1)]);
         values
     }
+
+    /// The `count` largest values of items of one axis, descending.
+    pub(super) fn largest(&mut self, name: &str, x: &Value, count: usize) -> Value {
+        let name = format!("{}{name}", self.scope);
+        let end = |part: &str, element| Value {
+            name: format!("{name}{part}"),
+            batch: x.batch,
+            item: vec![count],
+            element,
+        };
+        let (values, places) = (end("", x.element), end("/places", INT64));
+        let count = self.indices(&[count as i64]);
+        let outputs = [&values, &places];
+        self.push("TopK", &name, &[x, &count], &outputs, vec![int("axis", 1)]);
+        values
+    }
 }

@@ -50,14 +50,15 @@ impl Drawing<'_> {
 
     /// Values above threshold and quantile whole, the others shrunk.
     fn support(&mut self, v: &Value, theta: &dyn Operand, share: f32) -> Option<Value> {
-        let large = self.exceeds_quantile(v, 1.0 - share);
+        let least = self.quantile(v, 1.0 - share);
+        let large = self.exceeds("large", v, &least);
         let above = self.exceeds("above", v, theta);
         let b = &mut self.builder;
         let kept = b.with("Mul", "kept", &large, &above);
         // θ where the value is shrunk, 0 where it is kept.
         let one = b.scalar(1.0);
         let rest = b.node(
-            ("Sub", "shrunk"),
+            ("Sub", "rest"),
             &[&one, &kept],
             Vec::new(),
             (v.batch(), v.item()),
@@ -66,30 +67,29 @@ impl Drawing<'_> {
         Some(b.soft_threshold(v, &reduction))
     }
 
-    /// 1 where the magnitude exceeds the quantile `share` of its row, else 0. Between two order
-    /// statistics there is no magnitude, so that many must be smaller: counted, for want of a sort
-    /// that every runtime has.
-    fn exceeds_quantile(&mut self, v: &Value, share: f32) -> Value {
-        let (n, len) = (v.batch(), v.item().iter().product::<usize>());
-        let least = (f64::from(share) * (len - 1) as f64).floor() as f32 + 1.0;
-        let shape = v.item().to_vec();
+    /// The quantile of the magnitudes of each row, `(1, 1, 1)`: linear between order statistics.
+    fn quantile(&mut self, v: &Value, share: f32) -> Value {
+        let len: usize = v.item().iter().product();
+        let place = f64::from(share) * (len - 1) as f64;
+        let below = place as usize;
+        let above = (below + 1).min(len - 1);
         let b = &mut self.builder;
-        b.within("large", |b| {
+        b.within("quantile", |b| {
             let size = b.map("Abs", "magnitude", v);
-            let column = b.reshape("column", &size, n, &[len, 1]);
-            let row = b.reshape("row", &size, n, &[1, len]);
-            let all = (n, &[len, len][..]);
-            let more = b.node(("Sub", "more"), &[&column, &row], Vec::new(), all);
-            let more = b.map("Relu", "more/positive", &more);
-            let more = b.map("Sign", "is_more", &more);
-            let ones = b.constant(&format!("constants/ones_{len}"), &[len, 1], &vec![1.0; len]);
-            let (node, counts) = (("MatMul", "smaller"), (n, &[len, 1][..]));
-            let smaller = b.node(node, &[&more, &ones], Vec::new(), counts);
-            let least = b.scalar(least - 0.5);
-            let enough = b.with("Sub", "beyond", &smaller, &least);
-            let enough = b.map("Relu", "beyond/positive", &enough);
-            let enough = b.map("Sign", "is_large", &enough);
-            b.reshape("mask", &enough, n, &shape)
+            let row = b.reshape("row", &size, v.batch(), &[len]);
+            let largest = b.largest("largest", &row, len - below);
+            let mut pick = |name: &str, at: usize| {
+                let index = b.indices(&[at as i64]);
+                let (node, axis) = (("Gather", name), vec![int("axis", 1)]);
+                b.node(node, &[&largest, &index], axis, (v.batch(), &[1]))
+            };
+            let low = pick("low", len - 1 - below);
+            let high = pick("high", len - 1 - above);
+            let gap = b.with("Sub", "gap", &high, &low);
+            let fraction = b.scalar((place - below as f64) as f32);
+            let part = b.with("Mul", "part", &gap, &fraction);
+            let between = b.with("Add", "between", &low, &part);
+            b.reshape("value", &between, v.batch(), &[1, 1, 1])
         })
     }
 
