@@ -21,7 +21,7 @@ pub struct ExportArgs {
     /// File to write; `.safetensors`: all that inference needs, the position code's matrix reduced
     /// to its row sums; `.onnx`: windows of five frames in, maps out, and the offset head's answers, in
     /// floats or, of a quantised model (.dref), in the steps of its integers; of other methods frames
-    /// in, maps out.
+    /// or windows in, maps out.
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
     /// Write `.safetensors` as the authors' code computes: maps in counts, the position code's whole
