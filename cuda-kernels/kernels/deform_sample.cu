@@ -24,9 +24,12 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         Sample s = Offsets{offsets, g.h, g.w, g.groups}.sample(where.set, where.number);
         Corners corners(x + (size_t)where.pixel * g.c, s, g.h, g.w, g.c);
         float top = 1.0f - s.row, left = 1.0f - s.column;
-        y[i] = top * left * corners.value(0, channel) + top * s.column * corners.value(1, channel) +
-               s.row * left * corners.value(2, channel) +
-               s.row * s.column * corners.value(3, channel);
+        float sum = top * left * corners.value(0, channel) +
+                    top * s.column * corners.value(1, channel) +
+                    s.row * left * corners.value(2, channel) +
+                    s.row * s.column * corners.value(3, channel);
+        // Shares of positions that no integer holds are no numbers.
+        y[i] = s.inside ? sum : 0.0f;
     }
 }
 

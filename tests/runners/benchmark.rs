@@ -182,6 +182,54 @@ fn results_are_complete_and_rows_are_done_once() {
     assert_eq!(renamed.runs, net.runs);
 }
 
+/// A detector finds every blurred spot and tells no targets apart; the fit tells them apart, and drawn as
+/// a mask its answers are the truth's.
+#[test]
+fn detectors_are_judged_by_masks() {
+    let text = "\
+title = 'Detectors'
+about = 'nothing'
+masks = true
+[budget.smoke]
+minutes = 1
+[data]
+trajectories = 5
+[[row]]
+name = 'top-hat'
+method = 'top-hat'
+group = 'baseline'
+[[row]]
+name = 'fit'
+method = 'fit'
+";
+    let scratch = Scratch::new(text);
+    let printed = scratch.done("");
+    assert!(printed.contains("top-hat"), "{printed}");
+    let [detector, fit] = ["top-hat", "fit"].map(|row| scratch.result(row).runs[0].clone());
+    assert_eq!(detector.off_grid_readout.as_deref(), Some("components"));
+    assert!(detector.grid.is_none() && detector.training.is_none());
+    let masks = detector.masks.unwrap();
+    assert!(masks.iou > 90.0 && masks.iou < 100.0, "{masks:?}");
+    assert_eq!((masks.pd, masks.fa), (100.0, 0.0));
+    let found = detector.off_grid.unwrap();
+    assert!(
+        found.cso_map < 10.0 && found.count_right == 0.0,
+        "{found:?}"
+    );
+    let masks = fit.masks.unwrap();
+    assert!(masks.iou > 98.0, "{masks:?}");
+    assert_eq!((masks.pd, masks.fa), (100.0, 0.0));
+
+    // A question more is another run; results without masks have no word of them.
+    let without = text.replace("masks = true\n", "");
+    scratch.define(&without);
+    scratch.refused("", &["row 'top-hat'", "masks is absent, but was true"]);
+    let scratch = Scratch::new(&without);
+    scratch.done("--only fit");
+    let text = String::from_utf8(scratch.bytes("fit/result.json")).unwrap();
+    assert!(!text.contains("masks"), "{text}");
+}
+
 /// Two folders with several seeds, one undisturbed and one killed again and again.
 #[test]
 fn a_killed_run_ends_in_the_same_bits() {

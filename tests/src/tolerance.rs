@@ -125,7 +125,8 @@ pub const FITTED_POSITION: f64 = 1e-5;
 
 /// Standard deviations between such fits where one had to stop before its end: after a thousand
 /// evaluations descents gain less than a thousandth in the log posterior. Some two scenes in 100,000
-/// have such a fit; the largest difference seen is 0.011.
+/// have such a fit; the largest difference of a place or intensity seen is 0.011. Deviations may differ
+/// by this share, correlations and scores by this much.
 pub const CREEPING: f64 = 0.05;
 
 /// Pixels, from which the fit of integer counts of sources half a pixel apart is told to be another

@@ -70,7 +70,8 @@ Usage: cargo xtask COMMAND
                                     --write makes the committed PTX anew
   golden                            writes the boards' golden frames
   nightly [--skip NAME]...          every property on 50,000 cases of a new seed (or as PROPTEST_CASES
-                                    and PROPTEST_RNG_SEED say), then every planted error
+                                    and PROPTEST_RNG_SEED say), every planted error, the CUDA suites on
+                                    kernels compiled by g++
   mutate [NAME]...                  plants the errors of tests/mutations/, all or by name; tests must
                                     catch them
   ablation --definition F --out D   ways to train, compared in equal time; --help has the rest
@@ -109,7 +110,10 @@ fn dispatch(args: &[String]) -> Result<bool, String> {
         Some(("cuda", [write])) if write == "--write" => cuda::write(),
         Some(("cuda", rest)) => run([cuda::STEPS, cuda::SLOW].concat(), rest, Tools::Installed),
         Some(("golden", [])) => firmware::write_golden(),
-        Some(("nightly", rest)) => run(nightly::STEPS.to_vec(), rest, Tools::Unused),
+        Some(("nightly", rest)) => {
+            let steps = [nightly::STEPS, &cuda::SLOW[..1]].concat();
+            run(steps, rest, Tools::Unused)
+        }
         Some(("mutate", rest)) => mutate::run(rest),
         Some(("ablation", rest)) => ablation::start(rest),
         Some(("help" | "--help" | "-h", _)) => {

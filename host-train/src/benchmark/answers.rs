@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     maps: Option<&'a dyn Maps>,
     grid: bool,
     between: Between<'a>,
+    /// Whether answers are drawn as masks too.
+    masks: bool,
 }
 
 /// How places between the cells are found.
@@ -84,6 +86,7 @@ impl<'a> Reader<'a> {
             maps,
             grid,
             between,
+            masks: false,
         })
     }
 
@@ -93,7 +96,13 @@ impl<'a> Reader<'a> {
             maps: None,
             grid: false,
             between: Between::Detected(detect),
+            masks: false,
         }
+    }
+
+    /// The same reader, which also draws answers as masks if asked.
+    pub(super) fn with_masks(self, masks: bool) -> Self {
+        Self { masks, ..self }
     }
 
     /// What is found in `trajectory`.
@@ -102,7 +111,9 @@ impl<'a> Reader<'a> {
     /// If there is no answer.
     pub(super) fn answer(&self, trajectory: &Trajectory) -> Result<Answered> {
         if let Between::Detected(detect) = self.between {
-            return Ok(marked(detect, trajectory));
+            let marked = marked(detect, trajectory);
+            let masks = marked.masks.filter(|_| self.masks);
+            return Ok(Answered { masks, ..marked });
         }
         let needs_maps = self.grid || matches!(self.between, Between::Refined(_));
         let maps = if needs_maps {
@@ -115,7 +126,9 @@ impl<'a> Reader<'a> {
         let detections = |all: &[Answer]| all.iter().map(Answer::detections).collect();
         Ok(Answered {
             targets: answers.map(detections),
-            masks: answers.map(|all| all.iter().map(mask).collect()),
+            masks: answers
+                .filter(|_| self.masks)
+                .map(|all| all.iter().map(mask).collect()),
             maps: maps.filter(|_| self.grid),
         })
     }

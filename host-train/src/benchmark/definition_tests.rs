@@ -126,7 +126,19 @@ fn refusals_name_row_and_field() {
         ),
         (
             "[[row]]\nname = 'a'\nmethod = 'fit'\ngrid = true",
-            "the fit has no map",
+            "grid: the row has no map",
+        ),
+        (
+            "[[row]]\nname = 'a'\nmethod = 'fit'\noff_grid = 'fit-from-map'",
+            "off_grid is fit-from-map, but the row has no map",
+        ),
+        (
+            "[[row]]\nname = 'a'\nmethod = 'fit'\noff_grid = 'components'",
+            "off_grid is components, which only detectors have",
+        ),
+        (
+            "[[row]]\nname = 'a'\nmethod = 'top-hat'\noff_grid = 'fit'",
+            "off_grid is fit, expected components",
         ),
         (
             "[[row]]\nname = 'a'\nmethod = 'ista'\noff_grid = 'head'",

@@ -379,15 +379,21 @@ fn readouts(text: &RowText, method: Option<&Method>, work: &Work) -> Result<(boo
         );
         return Err(Error::usage(message));
     }
-    if !has_map && (grid || off_grid == OffGrid::FitFromMap) {
+    if !has_map && grid {
         return Err(Error::usage("grid: the row has no map"));
     }
-    if is_detector != (off_grid == OffGrid::Components) {
-        let message = "components, of detectors alone";
-        return Err(Error::usage(format!(
-            "off_grid is {}, expected {message}",
-            off_grid.name()
-        )));
+    let name = off_grid.name();
+    if is_detector && off_grid != OffGrid::Components {
+        let message = format!("off_grid is {name}, expected components: the row is a detector");
+        return Err(Error::usage(message));
+    }
+    if !is_detector && off_grid == OffGrid::Components {
+        let message = "off_grid is components, which only detectors have";
+        return Err(Error::usage(message));
+    }
+    if !has_map && off_grid == OffGrid::FitFromMap {
+        let message = format!("off_grid is {name}, but the row has no map");
+        return Err(Error::usage(message));
     }
     if !grid && off_grid == OffGrid::None {
         return Err(Error::usage(

@@ -52,6 +52,9 @@ struct Fingerprint<'a> {
     model: Option<String>,
     grid: bool,
     off_grid: OffGrid,
+    /// Left out where it is not asked for: rows from before there were masks stay as they are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    masks: bool,
     data: &'a Data,
     learning: Option<Learning<'a>>,
 }
@@ -125,6 +128,7 @@ fn fingerprint(definition: &Definition, row: &Row, options: &Options) -> Result<
         model,
         grid: row.grid,
         off_grid: row.off_grid,
+        masks: definition.masks,
         data: &row.data,
         learning: config.map(|config| Learning {
             scale: definition.scale,

@@ -120,7 +120,7 @@ impl Seed<'_> {
                 grid: evaluation.grid,
                 off_grid,
                 off_grid_readout: off_grid.map(|_| self.row.off_grid.name().to_owned()),
-                masks: evaluation.masks.filter(|_| self.definition.masks),
+                masks: evaluation.masks,
             },
             frames_per_second: speed,
             peak_mib: peaks.into_iter().flatten().reduce(f64::max),
@@ -302,7 +302,9 @@ impl Seed<'_> {
 
     fn judge_by(&self, reader: Reader<'_>) -> Result<(Evaluation, Option<f64>)> {
         let label = format!("{}: evaluating", self.label);
-        let evaluation = evaluate(&reader, self.test, &label)?;
+        let drawing = reader.with_masks(self.definition.masks);
+        let evaluation = evaluate(&drawing, self.test, &label)?;
+        let reader = drawing.with_masks(false);
         let on_the_cpu = self.backend == BackendKind::Cpu;
         let speed = on_the_cpu.then(|| frames_per_second(&reader, self.test));
         Ok((evaluation, speed.transpose()?))

@@ -2,7 +2,8 @@
 //!
 //! A mask says where something is, not how many: all targets of one blurred spot are one component of
 //! it. Overlap, probability of detection and false alarms are computed as by DNANet's program (Li et
-//! al., TIP 2023).
+//! al., TIP 2023), but for one slip there: it takes a false component for a found one where both have
+//! as many pixels.
 
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE};
 use serde::{Deserialize, Serialize};

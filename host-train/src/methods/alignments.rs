@@ -68,8 +68,10 @@ impl Network for Alignments {
     fn forward(&self, net: &mut Net<'_>) -> Answer {
         let stages = net.pick(8, 2);
         let Answer { map, mut terms, .. } = unfolded(net, stages, stages, ista_net::stage);
+        // The program sums all terms but this one over windows; here all are means.
+        let windows = (net.length() - (WINDOW - 1)) as f32;
         for term in &mut terms {
-            (term.written, term.effective) = (0.01, 0.2);
+            (term.written, term.effective) = (0.01, 0.2 / windows);
         }
         let mut maps = net.scale(map, 1.0 / UNIT);
         if net.is("deformable-timed") || net.is("selective-timed") {
@@ -187,7 +189,8 @@ fn attended(net: &mut Net<'_>, centre: Map, neighbour: Map) -> Map {
     Map { var, ..both }
 }
 
-/// Mean distance of aligned neighbours from the middle map, as a term of the loss.
+/// Mean distance of aligned neighbours from the middle map, after the position code where there is one,
+/// as a term of the loss.
 fn distance(net: &mut Net<'_>, aligned: Map, maps: Map, centres: &[usize]) -> Option<Term> {
     if !net.training() {
         return None;

@@ -4,7 +4,7 @@
 
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE};
 
-use super::{AS_PUBLISHED, Detected, Method, Reference, Solution};
+use super::{Detected, Method, Reference, Solution, Variant};
 
 /// Registry entry.
 pub const METHOD: Method = Method {
@@ -17,14 +17,19 @@ pub const METHOD: Method = Method {
         venue: "SPIE 1993",
     },
     published: None,
-    variants: AS_PUBLISHED,
+    variants: &[Variant {
+        name: "ours",
+        about: "square of 5 pixels, threshold 0.6 standard deviations above the mean: the largest overlap on \
+                the validation split, without noise and at 5 counts",
+    }],
     foreign_parameters: 0,
     solution: Solution::Detector(detect),
 };
 
 /// Half the side of the square: its 5 pixels hold no blurred spot whole.
 const REACH: usize = 2;
-/// Standard deviations above the mean where a pixel counts as found; best on the validation split.
+/// Standard deviations above the mean where a pixel counts as found; the largest overlap
+/// with the masks of 200 validation trajectories, 96 % without noise and 90 % at 5 counts.
 const DEVIATIONS: f64 = 0.6;
 
 /// The answer for `frame (11, 11)`.

@@ -46,6 +46,7 @@ pub use pointwise::{Function, Pointwise};
 pub use prelu::Prelu;
 pub use resize::{Interpolation, Resize};
 pub use row_stats::{RowCount, RowRms};
+pub(crate) use shrink::Place;
 pub use shrink::{Rule, Shrink};
 pub use soft_threshold::SoftThreshold;
 pub use spectral_norm::{PowerIteration, SpectralNorm};

@@ -16,6 +16,8 @@ pub struct Problem {
     pub op: DeformSample,
     /// Largest offset, pixels.
     pub reach: u32,
+    /// Whether every fifth offset is farther than any integer reaches.
+    pub wild: bool,
     /// Of the values.
     pub seed: u64,
 }
@@ -24,6 +26,7 @@ fn problem(input: Shape, groups: usize, reach: u32, seed: u64) -> Problem {
     Problem {
         op: DeformSample { input, groups },
         reach,
+        wild: false,
         seed,
     }
 }
@@ -46,6 +49,13 @@ pub fn named() -> Vec<(&'static str, Problem)> {
         ("alignment", problem(frame(2, 32), 8, 2, 10)),
         ("no displacement", problem(frame(1, 4), 1, 0, 10)),
         ("far outside", problem(frame(1, 4), 2, 20, 10)),
+        (
+            "beyond all integers",
+            Problem {
+                wild: true,
+                ..problem(frame(1, 4), 2, 2, 10)
+            },
+        ),
     ]
 }
 
@@ -65,7 +75,12 @@ impl Case for Problem {
     fn inputs(&self) -> Vec<Vec<f32>> {
         let x = Draw::new(self.seed, 0).normal(self.op.input.len(), 1.0);
         let offsets = self.op.offsets().len();
-        let offsets = Draw::new(self.seed, 1).lattice(offsets, 8, self.reach);
+        let mut offsets = Draw::new(self.seed, 1).lattice(offsets, 8, self.reach);
+        if self.wild {
+            let far = [1e30, -1e30, f32::MAX, f32::MIN];
+            let wild = offsets.iter_mut().step_by(5).zip(far.into_iter().cycle());
+            wild.for_each(|(offset, far)| *offset = far);
+        }
         vec![x, offsets]
     }
 

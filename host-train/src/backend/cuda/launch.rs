@@ -68,8 +68,11 @@ impl Grid {
     }
 
     /// As many as suit an elementwise kernel over `len` values.
+    ///
+    /// # Panics
+    /// From 2³² values on.
     pub(crate) fn over(len: usize) -> Self {
-        Self::each(blocks(len))
+        Self::each(blocks(count(len) as usize))
     }
 
     /// As many blocks again in each of `n` planes.

@@ -38,7 +38,9 @@ impl Drawing<'_> {
         }
         // Rows and maps of one channel have their values in one order, whatever the layout.
         let is_row = |item: &[usize]| item[0] == 1 || item[1..].iter().product::<usize>() == 1;
-        let fits = is_row(value.item()) && is_row(&item);
+        let len = |item: &[usize]| item.iter().product::<usize>();
+        let as_long = len(value.item()) == len(&item);
+        let fits = as_long && is_row(value.item()) && is_row(&item);
         fits.then(|| {
             let name = format!("{var:?}");
             self.builder.reshape(&name, &value, value.batch(), &item)
@@ -219,7 +221,7 @@ impl Drawing<'_> {
             pixels.is_multiple_of(h * w).then_some([c, h, w])
         };
         let mut values = Vec::new();
-        for &(var, channels) in parts {
+        for (k, &(var, channels)) in parts.iter().enumerate() {
             let shape = side(channels)?;
             let value = match self.value_of(var, shape) {
                 Some(value) => value,
@@ -230,8 +232,11 @@ impl Drawing<'_> {
                         .iter()
                         .find(|(v, c)| *c == channels && self.shape_of(*v).is_some())?;
                     let first = self.value_of(first.0, shape)?;
-                    let zeros = self.builder.with("Mul", "zeros", &first, &zero);
-                    self.builder.with("Add", "spread", &zeros, &constant)
+                    let zeros = self
+                        .builder
+                        .with("Mul", &format!("zeros_{k}"), &first, &zero);
+                    self.builder
+                        .with("Add", &format!("spread_{k}"), &zeros, &constant)
                 }
             };
             values.push(value);

@@ -3,13 +3,17 @@
 use super::{Drawing, Node};
 use crate::autograd::Var;
 use crate::onnx::graph::{Constant, Operand, Value, int, ints};
-use crate::ops::Rule;
+use crate::ops::{Place, Rule};
 
 impl Drawing<'_> {
     /// [`Shrink`](crate::ops::Shrink).
     pub(super) fn shrink(&mut self, rule: Rule, inputs: &[Var]) -> Option<Value> {
         let shape = self.shape_of(inputs[0])?;
         let v = self.value_of(inputs[0], shape)?;
+        // Constant thresholds are rows, in one order whatever the layout.
+        if shape[0] > 1 && shape[1] * shape[2] > 1 {
+            return None;
+        }
         let theta: Box<dyn Operand> = match (self.value_of(inputs[1], shape), rule) {
             (Some(theta), Rule::Soft) => Box::new(self.builder.map("Relu", "clamped", &theta)),
             (Some(theta), _) => Box::new(theta),
@@ -31,6 +35,9 @@ impl Drawing<'_> {
         let Node::Constant(values, _) = self.nodes.get(&theta)? else {
             return None;
         };
+        if values.len() != dims.iter().product::<usize>() {
+            return None;
+        }
         let clamped: Vec<f32> = values.iter().map(|v| v.max(0.0)).collect();
         let name = format!("constants/{theta:?}/clamped");
         Some(self.builder.constant(&name, dims, &clamped))
@@ -70,9 +77,11 @@ impl Drawing<'_> {
     /// The quantile of the magnitudes of each row, `(1, 1, 1)`: linear between order statistics.
     fn quantile(&mut self, v: &Value, share: f32) -> Value {
         let len: usize = v.item().iter().product();
-        let place = f64::from(share) * (len - 1) as f64;
-        let below = place as usize;
-        let above = (below + 1).min(len - 1);
+        let Place {
+            below,
+            above,
+            fraction,
+        } = Place::new(share, len);
         let b = &mut self.builder;
         b.within("quantile", |b| {
             let size = b.map("Abs", "magnitude", v);
@@ -86,7 +95,7 @@ impl Drawing<'_> {
             let low = pick("low", len - 1 - below);
             let high = pick("high", len - 1 - above);
             let gap = b.with("Sub", "gap", &high, &low);
-            let fraction = b.scalar((place - below as f64) as f32);
+            let fraction = b.scalar(fraction);
             let part = b.with("Mul", "part", &gap, &fraction);
             let between = b.with("Add", "between", &low, &part);
             b.reshape("value", &between, v.batch(), &[1, 1, 1])

@@ -31,16 +31,16 @@ pub struct Shrink {
 
 /// Where a quantile lies among sorted entries.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    below: usize,
-    above: usize,
+pub(crate) struct Place {
+    pub(crate) below: usize,
+    pub(crate) above: usize,
     /// Of the way from the entry below to the one above.
-    fraction: f32,
+    pub(crate) fraction: f32,
 }
 
 impl Place {
     /// That of the quantile `share` of `len` entries.
-    fn new(share: f32, len: usize) -> Self {
+    pub(crate) fn new(share: f32, len: usize) -> Self {
         let place = f64::from(share) * (len - 1) as f64;
         let below = place as usize;
         Self {
