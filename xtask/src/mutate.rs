@@ -124,8 +124,13 @@ fn build(copy: &Copy, mutation: &Mutation) -> Result<PathBuf, String> {
     command.current_dir(copy.tree());
     command.env("CARGO_TARGET_DIR", copy.target());
     // Built often and run shortly; overflow stays checked, and what others wrote stays as it is.
-    for package in ["derefnet-core", "derefnet", "derefnet-tests"] {
-        for setting in ["opt-level=1", "debug=false"] {
+    let level = mutation.level();
+    for (package, level) in [
+        ("derefnet-core", 1),
+        ("derefnet", level),
+        ("derefnet-tests", level),
+    ] {
+        for setting in [format!("opt-level={level}"), "debug=false".to_owned()] {
             let setting = format!("profile.dev.package.{package}.{setting}");
             command.args(["--config", &setting]);
         }

@@ -12,6 +12,9 @@ use crate::tolerance::GRAPH;
 /// Products that the forward oracle of one random problem may cost.
 const AFFORDABLE: usize = 50_000;
 
+/// A tensor of fewer values may cancel as a whole.
+const FEW: usize = 16;
+
 /// Which graph.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -342,7 +345,8 @@ impl Case for Problem {
 
     /// Of a tensor its largest value: without signs, values would grow from operator to operator
     /// as they never do. A scalar has no largest; its gradient is a sum of terms of either sign, as
-    /// large as the root of their squares.
+    /// large as the root of their squares. A bias of few values may cancel as a whole: its gradient
+    /// sums up terms that those of kernels weigh, and counts as no smaller than a tenth of theirs.
     fn sizes(&self, _: &[Vec<f64>], dy: &[f64]) -> Sizes {
         let graph = self.graph();
         let inputs: Vec<Vec<f64>> = self.inputs().iter().map(|i| wide(i)).collect();
@@ -350,10 +354,13 @@ impl Case for Problem {
         let level = |values: &[f64]| vec![largest(values); values.len()];
         let output = self.forward(&inputs);
         let tensors = output.chunks(output.len() / graph.outputs.len());
-        let mut gradients: Vec<Vec<f64>> = self
-            .backward(&inputs, &dy)
+        let exact = self.backward(&inputs, &dy);
+        let most = exact.iter().map(|g| largest(g)).fold(0.0, f64::max);
+        let few = |g: &Vec<f64>| g.len() < FEW;
+        let least = |g: &Vec<f64>| if few(g) { 0.1 * most } else { 0.0 };
+        let mut gradients: Vec<Vec<f64>> = exact
             .iter()
-            .map(|g| level(g))
+            .map(|g| vec![largest(g).max(least(g)); g.len()])
             .collect();
         let scalars = graph
             .inputs

@@ -68,7 +68,31 @@ impl Mutation {
     }
 }
 
+/// Operators whose tests multiply whole maps.
+const HEAVY: [&str; 5] = [
+    "conv2d",
+    "deform_conv2d",
+    "strided_conv2d",
+    "per_item",
+    "offset_likelihood",
+];
+/// Properties that never run a network.
+const LIGHT: [&str; 3] = ["scenes", "optics", "numbers"];
+
 impl Mutation {
+    /// How far the host's code is optimised for its test: not at all, which makes building five times
+    /// as fast, where the test lasts no longer than that.
+    pub fn level(&self) -> u8 {
+        let filter = self.filter.as_str();
+        let is_light = match self.test.as_str() {
+            "operators" => !HEAVY.contains(&filter),
+            "properties" => LIGHT.contains(&filter),
+            "scene" | "render" => true,
+            _ => false,
+        };
+        u8::from(!is_light)
+    }
+
     /// Whether this processor runs what is changed.
     pub fn can_run(&self) -> bool {
         self.needs.as_deref().is_none_or(|feature| {
