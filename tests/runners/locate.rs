@@ -137,32 +137,36 @@ fn same(a: &Located, b: &Located, map: impl Fn(&Target) -> Target) -> bool {
     a.targets.len() == mapped.len() && a.targets.iter().all(found)
 }
 
-/// Whether a scene seen with rows from the last to the first has the answer that is its mirror image.
-fn check_mirror(scene: &Scene) -> TestCaseResult {
+/// Whether frames that are turned have the answer that `back` turns into that of the scene as it is.
+fn check_turned(
+    scene: &Scene,
+    turn: fn(&[f32]) -> Vec<f32>,
+    back: fn(&Target) -> Target,
+) -> TestCaseResult {
     let window = counts(scene, (0.0, 0.0));
-    let (plain, turned) = (locate(&window, &[]), locate(&mirrored(&window), &[]));
-    let back = |target: &Target| Target {
-        x: 10.0 - target.x,
-        correlation: -target.correlation,
-        ..*target
-    };
+    let (plain, turned) = (locate(&window, &[]), locate(&turn(&window), &[]));
     prop_assert!(same(&plain, &turned, back), "{plain:?} {turned:?}");
     Ok(())
 }
 
+/// Whether a scene seen with rows from the last to the first has the answer that is its mirror image.
+fn check_mirror(scene: &Scene) -> TestCaseResult {
+    check_turned(scene, mirrored, |target| Target {
+        x: 10.0 - target.x,
+        correlation: -target.correlation,
+        ..*target
+    })
+}
+
 /// Whether a scene with rows as columns has the same answer, transposed.
 fn check_transposed(scene: &Scene) -> TestCaseResult {
-    let window = counts(scene, (0.0, 0.0));
-    let (plain, flipped) = (locate(&window, &[]), locate(&transposed(&window), &[]));
-    let back = |target: &Target| Target {
+    check_turned(scene, transposed, |target| Target {
         x: target.y,
         y: target.x,
         sigma_x: target.sigma_y,
         sigma_y: target.sigma_x,
         ..*target
-    };
-    prop_assert!(same(&plain, &flipped, back), "{plain:?} {flipped:?}");
-    Ok(())
+    })
 }
 
 /// Whether a scene moved by whole pixels has the same answer, moved.
