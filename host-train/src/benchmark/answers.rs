@@ -31,8 +31,6 @@ pub(super) struct Reader<'a> {
     maps: Option<&'a dyn Maps>,
     grid: bool,
     between: Between<'a>,
-    /// Whether answers are drawn as masks too.
-    masks: bool,
 }
 
 /// How places between the cells are found.
@@ -86,7 +84,6 @@ impl<'a> Reader<'a> {
             maps,
             grid,
             between,
-            masks: false,
         })
     }
 
@@ -96,23 +93,17 @@ impl<'a> Reader<'a> {
             maps: None,
             grid: false,
             between: Between::Detected(detect),
-            masks: false,
         }
     }
 
-    /// The same reader, which also draws answers as masks if asked.
-    pub(super) fn with_masks(self, masks: bool) -> Self {
-        Self { masks, ..self }
-    }
-
-    /// What is found in `trajectory`.
+    /// What is found in `trajectory`, drawn as `masks` too where these are asked for.
     ///
     /// # Errors
     /// If there is no answer.
-    pub(super) fn answer(&self, trajectory: &Trajectory) -> Result<Answered> {
+    pub(super) fn answer(&self, trajectory: &Trajectory, masks: bool) -> Result<Answered> {
         if let Between::Detected(detect) = self.between {
             let marked = marked(detect, trajectory);
-            let masks = marked.masks.filter(|_| self.masks);
+            let masks = marked.masks.filter(|_| masks);
             return Ok(Answered { masks, ..marked });
         }
         let needs_maps = self.grid || matches!(self.between, Between::Refined(_));
@@ -127,7 +118,7 @@ impl<'a> Reader<'a> {
         Ok(Answered {
             targets: answers.map(detections),
             masks: answers
-                .filter(|_| self.masks)
+                .filter(|_| masks)
                 .map(|all| all.iter().map(mask).collect()),
             maps: maps.filter(|_| self.grid),
         })
@@ -142,7 +133,7 @@ impl<'a> Reader<'a> {
         if self.grid {
             std::hint::black_box(self.maps(trajectory)?);
         } else {
-            std::hint::black_box(self.answer(trajectory)?.targets);
+            std::hint::black_box(self.answer(trajectory, false)?.targets);
         }
         Ok(centres(trajectory).len())
     }

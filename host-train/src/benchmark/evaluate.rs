@@ -30,13 +30,14 @@ pub(super) struct Evaluation {
 /// Answers of all evaluated frames beside the truth, by one readout.
 type Results = Option<Vec<FrameResult>>;
 
-/// Evaluates `reader` on `trajectories`.
+/// Evaluates `reader` on `trajectories`, by `masks` of pixels too where these are asked for.
 ///
 /// # Errors
 /// If there is no answer, one is not finite, or the user interrupts.
 pub(super) fn evaluate(
     reader: &Reader<'_>,
     trajectories: &[Trajectory],
+    masks: bool,
     label: &str,
 ) -> Result<Evaluation> {
     let progress = Progress::new(label, "trajectories", trajectories.len() as u64);
@@ -45,7 +46,7 @@ pub(super) fn evaluate(
     let mut gallery = Vec::new();
     let mut tally = MaskTally::default();
     for (number, trajectory) in trajectories.iter().enumerate() {
-        let answered = reader.answer(trajectory)?;
+        let answered = reader.answer(trajectory, masks)?;
         if let Some(maps) = &answered.maps {
             let read: Result<Vec<_>> = maps.chunks_exact(MAP_LEN).map(read_grid).collect();
             add(&mut grid, trajectory, read?);

@@ -302,9 +302,7 @@ impl Seed<'_> {
 
     fn judge_by(&self, reader: Reader<'_>) -> Result<(Evaluation, Option<f64>)> {
         let label = format!("{}: evaluating", self.label);
-        let drawing = reader.with_masks(self.definition.masks);
-        let evaluation = evaluate(&drawing, self.test, &label)?;
-        let reader = drawing.with_masks(false);
+        let evaluation = evaluate(&reader, self.test, self.definition.masks, &label)?;
         let on_the_cpu = self.backend == BackendKind::Cpu;
         let speed = on_the_cpu.then(|| frames_per_second(&reader, self.test));
         Ok((evaluation, speed.transpose()?))
