@@ -22,8 +22,7 @@ extern "C" __global__ void __launch_bounds__(PRODUCT_THREADS, 2)
             g.n * g.h * g.w, g.out, nullptr, ACTIVATION_NONE, dsamples);
 }
 
-// Gradient of the offsets, one sample a thread. Slopes at whole positions are those towards larger
-// ones; a sample off the map has none.
+// Gradient of the offsets, one sample a thread.
 extern "C" __global__ void __launch_bounds__(THREADS)
     deform_conv2d_offset_gradient(ConvGeometry g, const float *x, const float *offsets,
                                   const float *dsamples, float *doffsets) {
@@ -33,19 +32,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         u32 p = i / TAPS;
         Pixel at = samples.row(p);
         Sample s = samples.sample(at, i - p * TAPS);
-        float by_row = 0.0f, by_column = 0.0f;
-        if (s.inside) {
-            Corners corners(at.map, s, g.h, g.w, g.c);
-            const float *d = dsamples + (size_t)i * g.c;
-            for (u32 c = 0; c < g.c; c++) {
-                float a = corners.value(0, c), b = corners.value(1, c);
-                float e = corners.value(2, c), f = corners.value(3, c);
-                by_row += d[c] * ((1.0f - s.column) * (e - a) + s.column * (f - b));
-                by_column += d[c] * ((1.0f - s.row) * (b - a) + s.row * (f - e));
-            }
-        }
-        doffsets[2 * (size_t)i] = by_row;
-        doffsets[2 * (size_t)i + 1] = by_column;
+        Corners corners(at.map, s, g.h, g.w, g.c);
+        offset_gradient(s, corners, 0, g.c, dsamples + (size_t)i * g.c, doffsets + 2 * (size_t)i);
     }
 }
 

@@ -33,8 +33,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     }
 }
 
-// Gradient of the offsets, one sample of a group a thread. Slopes at whole positions are those
-// towards larger ones; a sample off the map has none.
+// Gradient of the offsets, one sample of a group a thread.
 extern "C" __global__ void __launch_bounds__(THREADS)
     deform_sample_offset_gradient(SampleGeometry g, const float *x, const float *offsets,
                                   const float *dy, float *doffsets) {
@@ -43,19 +42,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         u32 at = i / TAPS, tap = i - at * TAPS, p = at / g.groups, group = at - p * g.groups;
         Where where(g, p, tap, group);
         Sample s = Offsets{offsets, g.h, g.w, g.groups}.sample(where.set, where.number);
-        float by_row = 0.0f, by_column = 0.0f;
-        if (s.inside) {
-            Corners corners(x + (size_t)where.pixel * g.c, s, g.h, g.w, g.c);
-            const float *d = dy + ((size_t)p * TAPS + tap) * g.c;
-            for (u32 c = group * span; c < (group + 1) * span; c++) {
-                float a = corners.value(0, c), b = corners.value(1, c);
-                float e = corners.value(2, c), f = corners.value(3, c);
-                by_row += d[c] * ((1.0f - s.column) * (e - a) + s.column * (f - b));
-                by_column += d[c] * ((1.0f - s.row) * (b - a) + s.row * (f - e));
-            }
-        }
-        doffsets[2 * (size_t)i] = by_row;
-        doffsets[2 * (size_t)i + 1] = by_column;
+        Corners corners(x + (size_t)where.pixel * g.c, s, g.h, g.w, g.c);
+        offset_gradient(s, corners, group * span, (group + 1) * span,
+                        dy + ((size_t)p * TAPS + tap) * g.c, doffsets + 2 * (size_t)i);
     }
 }
 

@@ -1,5 +1,5 @@
-// The gradient of a map that was sampled: a scatter, turned into a gather by lists of the samples
-// that read each place.
+// Gradients of samples: of their offsets, and of the map they were read from, which is a scatter,
+// turned into a gather by lists of the samples that read each place.
 #pragma once
 
 #include "columns.cuh"
@@ -22,6 +22,23 @@ struct Offsets {
         return sample_at((int)row, (int)(p - row * w), tap, offsets + 2 * at, h, w);
     }
 };
+
+// Gradient of the offset of a sample, whose channels `first` to before `end` have the gradient `d`.
+// Slopes at whole positions are those towards larger ones; a sample off the map has none.
+__device__ inline void offset_gradient(const Sample &s, const Corners &corners, u32 first, u32 end,
+                                       const float *d, float *doffset) {
+    float by_row = 0.0f, by_column = 0.0f;
+    if (s.inside) {
+        for (u32 c = first; c < end; c++) {
+            float a = corners.value(0, c), b = corners.value(1, c);
+            float e = corners.value(2, c), f = corners.value(3, c);
+            by_row += d[c] * ((1.0f - s.column) * (e - a) + s.column * (f - b));
+            by_column += d[c] * ((1.0f - s.row) * (b - a) + s.row * (f - e));
+        }
+    }
+    doffset[0] = by_row;
+    doffset[1] = by_column;
+}
 
 // Which samples read a place: per set and top left neighbour, which lies in (h + 1, w + 1) places
 // from one row and column outside on, a list of samples. `heads` (sets, h + 1, w + 1) holds the last
