@@ -45,6 +45,7 @@
 use heapless::Vec;
 
 mod arrangement;
+mod belief;
 mod config;
 mod count;
 mod dark;

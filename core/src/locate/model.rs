@@ -1,4 +1,5 @@
-//! Expected counts, residuals, and the normal equations of the posterior.
+//! Expected counts, residuals, and the normal equations of the posterior; priors stand in
+//! `belief`.
 //!
 //! `F = ½ Σ (d - m)²/s² + priors` over the pixels of a window is minimised; `m` is the background
 //! plus every source's intensity × row profile × column profile. Derivatives by the position of a
@@ -8,10 +9,10 @@
 
 use super::arrangement::Formation;
 use super::normal::{Normal, Spot, add_curvature, add_gradient, fill_residual};
-use super::packed::{ORDER, Vector, add_at, dot};
+use super::packed::{ORDER, Vector, dot};
 use super::profile::{ErfTable, Profile};
 use super::{GLOBALS, MAX_SOURCES, Prior};
-use crate::physics::{FRAME_LEN, FRAME_SIDE, WINDOW};
+use crate::physics::{FRAME_LEN, WINDOW};
 
 /// Index of the background among the parameters.
 pub(super) const BACKGROUND: usize = 0;
@@ -269,7 +270,7 @@ impl Problem<'_> {
             *element *= precision;
         }
         normal.cost = 0.5 * precision * normal.squares;
-        self.add_priors(state, normal);
+        self.prior.add_to(state, normal);
     }
 
     /// Share of a source's light at `[x, y]` that falls on the pixels.
@@ -328,83 +329,4 @@ impl Problem<'_> {
         }
         pixels
     }
-
-    fn add_priors(&self, state: &State, normal: &mut Normal) {
-        let order = state.order();
-        let prior = &self.prior;
-        let means = [prior.background_mean, 0.0, 0.0, 0.0, 0.0];
-        let sigmas = [
-            prior.background_sigma,
-            prior.velocity_sigma,
-            prior.velocity_sigma,
-            prior.acceleration_sigma,
-            prior.acceleration_sigma,
-        ];
-        let globals = state.globals.iter().zip(means).zip(sigmas);
-        for (i, ((value, mean), sigma)) in globals.enumerate() {
-            if sigma > 0.0 {
-                normal.believe(i, value - mean, 1.0 / (sigma * sigma));
-            } else {
-                normal.hold(i, order);
-            }
-        }
-        prior.arrangement.add_to(state, normal);
-        for (k, source) in state.active().iter().enumerate() {
-            self.add_source_priors(source, state.layout(), k, normal);
-            if let (Some(anchor), &[x, y, ..]) = (state.anchors.get(k), source) {
-                add_anchor(anchor, [x, y], state.layout().first(k), normal);
-            }
-        }
-    }
-
-    fn add_source_priors(&self, source: &Source, layout: Layout, k: usize, normal: &mut Normal) {
-        let &[x, y, intensity, vx, vy] = source;
-        let prior = &self.prior;
-        let first = layout.first(k);
-        let precision = 1.0 / (prior.intensity_sigma * prior.intensity_sigma);
-        normal.believe(first + 2, intensity - prior.intensity_mean, precision);
-        if layout.drifting {
-            let precision = 1.0 / (prior.drift_sigma * prior.drift_sigma);
-            normal.believe(first + 3, vx, precision);
-            normal.believe(first + 4, vy, precision);
-        }
-        for (i, u) in [(first, x), (first + 1, y)] {
-            normal.matrix.add(i, i, 1.0 / FIELD_VARIANCE);
-            let beyond = beyond_field(u);
-            if beyond != 0.0 {
-                normal.believe(i, beyond, 1.0 / (WALL * WALL));
-            }
-        }
-    }
-}
-
-/// Variance of a coordinate anywhere in the field, pixels². Its inverse is added to the curvature but
-/// not to `F`: it bounds the uncertainty of a position without pulling at it.
-const FIELD_VARIANCE: f64 = (FRAME_SIDE * FRAME_SIDE) as f64 / 12.0;
-/// Softness of the field's border, pixels.
-const WALL: f64 = 0.3;
-
-/// How far `u` lies outside of what the pixels cover, signed.
-fn beyond_field(u: f64) -> f64 {
-    let last = FRAME_SIDE as f64 - 0.5;
-    if u < -0.5 {
-        u + 0.5
-    } else if u > last {
-        u - last
-    } else {
-        0.0
-    }
-}
-
-fn add_anchor(anchor: &Anchor, [x, y]: [f64; 2], first: usize, normal: &mut Normal) {
-    let [xx, xy, yy] = anchor.precision;
-    let [ax, ay] = anchor.centre;
-    let (dx, dy) = (x - ax, y - ay);
-    let (gx, gy) = (xx * dx + xy * dy, xy * dx + yy * dy);
-    normal.cost += 0.5 * (dx * gx + dy * gy);
-    add_at(&mut normal.descent, first, -gx);
-    add_at(&mut normal.descent, first + 1, -gy);
-    normal.matrix.add(first, first, xx);
-    normal.matrix.add(first + 1, first, xy);
-    normal.matrix.add(first + 1, first + 1, yy);
 }

@@ -23,6 +23,7 @@ mod evaluate;
 mod learn;
 mod machine;
 mod measure;
+mod readouts;
 pub mod result;
 mod row;
 mod run;
