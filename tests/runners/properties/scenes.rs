@@ -58,11 +58,20 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     })
 }
 
-/// Targets within a pixel or two of the field.
+/// Targets within a pixel or two of the field, some with a later one in the same place: two seldom
+/// meet in a cell by chance.
 fn targets() -> impl Strategy<Value = Vec<Target>> {
-    let target = (-1.5..11.5, -1.5..11.5, 1.0..500.0);
-    let target = target.prop_map(|(x, y, intensity)| Target { x, y, intensity });
-    prop::collection::vec(target, 0..6)
+    let later = prop::option::weighted(0.3, 1.0..500.0);
+    let target = (-1.5..11.5, -1.5..11.5, 1.0..500.0, later);
+    prop::collection::vec(target, 0..6).prop_map(|drawn| {
+        let first = drawn
+            .iter()
+            .map(|&(x, y, intensity, _)| Target { x, y, intensity });
+        let later = drawn
+            .iter()
+            .filter_map(|&(x, y, _, later)| later.map(|intensity| Target { x, y, intensity }));
+        first.chain(later).collect()
+    })
 }
 
 /// Row and column of a target's cell, where the map has it.
