@@ -7,7 +7,7 @@
 //! `align` the loss of its adversary.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::MethodConfig;
 use super::count::{Plan, plan};
@@ -24,10 +24,11 @@ use crate::eval::metric::{Report, evaluate};
 use crate::model::{Parameter, Provenance};
 use crate::scene::Trajectory;
 use crate::train::adam::to_host;
-use crate::train::journal::{Journal, LogRow, ValidationRow};
+use crate::train::drive::{Pace, Training, better, drive};
+use crate::train::journal::Journal;
 use crate::train::run::{BEST, CHECKPOINT, Event, LAST, StepLosses, Stop};
-use crate::train::{Best, Optimiser, Source};
-use crate::{Error, Result, atomic};
+use crate::train::{Best, Optimiser, Ranks, Source, start};
+use crate::{Result, atomic};
 
 /// A run in progress; its tensors and moments lie on the device.
 pub struct MethodRun<B: Backend = Cpu> {
@@ -45,6 +46,8 @@ pub struct MethodRun<B: Backend = Cpu> {
     pub(super) optimisers: [Optimiser<B>; 2],
     journal: Journal,
     validation: Vec<Trajectory>,
+    /// This process alone.
+    ranks: Ranks,
 }
 
 impl MethodRun {
@@ -80,23 +83,13 @@ impl<B: Backend> MethodRun<B> {
         source: Source,
     ) -> Result<Self> {
         config.validate()?;
-        let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
-        if let Some(path) = taken.iter().find(|path| path.exists()) {
-            let message = "a run is here already: resume it or choose another folder";
-            return Err(Error::format(path, message));
-        }
-        if config.validate_noise.is_some() && !source.is_generated() {
-            let message = "validate_noise: a data set's validation frames have the noise that they \
-                           have";
-            return Err(Error::usage(message));
-        }
+        source.check(config.validate_noise)?;
+        start::vacant(folder)?;
         let plan = plan(config.method()?, Some(&config.variant), config.width)?;
         let qinit = qinit(source.for_qinit(config.qinit_trajectories), config.qinit)?;
         let sensor = Sensor::new(qinit.iter().map(|&q| q as f32).collect());
         let tensors = initialise(&plan.specs, &sensor, config.seed);
-        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
-        atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
+        start::write_config(folder, &config)?;
         let state = State::new(config, source.version(), plan.own, tensors);
         state.save(&folder.join(CHECKPOINT), &sensor)?;
         Self::assemble(backend, folder, state, sensor, source)
@@ -114,12 +107,7 @@ impl<B: Backend> MethodRun<B> {
         let checkpoint = folder.join(CHECKPOINT);
         let (state, sensor) = State::load(&checkpoint)?;
         atomic::sweep(folder)?;
-        let source = source(&state.config)?;
-        let (before, now) = (&state.data_version, source.version());
-        if *before != now {
-            let message = format!("the run began with data '{before}', not '{now}'");
-            return Err(Error::format(checkpoint, message));
-        }
+        let source = source(&state.config)?.same_as(&state.data_version, &checkpoint)?;
         Self::assemble(backend, folder, state, sensor, source)
     }
 
@@ -142,6 +130,7 @@ impl<B: Backend> MethodRun<B> {
             optimisers: [0, 1].map(|which| Optimiser::new(&backend, &state.adams[which])),
             journal: Journal::open(folder, state.step)?,
             validation: source.held_out(&config.validation_scene(), config.validate_trajectories),
+            ranks: Ranks::alone(),
             backend,
             state,
             sensor,
@@ -178,49 +167,9 @@ impl<B: Backend> MethodRun<B> {
     pub fn train(
         &mut self,
         time: Option<Duration>,
-        mut watch: impl FnMut(Event<'_>) -> Result<()>,
+        watch: impl FnMut(Event<'_>) -> Result<()>,
     ) -> Result<Stop> {
-        let started = Instant::now();
-        let steps = self.state.config.steps;
-        while self.state.step < steps {
-            let losses = self.logged_step()?;
-            let step = self.state.step;
-            let mut seen = watch(Event::Step(step, &losses));
-            if step.is_multiple_of(self.state.config.validate_every) || step == steps {
-                let report = self.validate()?;
-                seen = seen.and_then(|()| watch(Event::Validated(step, &report)));
-            }
-            let over = time.is_some_and(|limit| started.elapsed() >= limit);
-            if step.is_multiple_of(self.state.config.checkpoint_every) || over || seen.is_err() {
-                self.save()?;
-            }
-            if let Err(stop) = seen {
-                self.save_last()?;
-                return Err(stop);
-            }
-            if over && step < steps {
-                self.save_last()?;
-                return Ok(Stop::TimeOver);
-            }
-        }
-        self.save()?;
-        self.save_last()?;
-        Ok(Stop::Finished)
-    }
-
-    fn logged_step(&mut self) -> Result<StepLosses> {
-        let started = Instant::now();
-        let rate = self.rate();
-        let losses = self.advance()?;
-        let row = LogRow::new(self.state.step, rate, &losses, started);
-        self.journal.step(&row);
-        Ok(losses)
-    }
-
-    /// Learning rate of the next step.
-    pub(super) fn rate(&self) -> f32 {
-        let config = &self.state.config;
-        config.schedule.rate_at(self.state.step, config.steps)
+        drive(self, time, watch)
     }
 
     /// The method with its present tensors.
@@ -239,29 +188,6 @@ impl<B: Backend> MethodRun<B> {
         Trained::new(self.method, &config.variant, config.width, sensor, tensors)
     }
 
-    fn validate(&mut self) -> Result<Report> {
-        let trained = self.trained()?;
-        let found = results(&trained.on(&self.backend), &self.validation, || Ok(()))?;
-        let report = evaluate(&found)?;
-        let best = Best {
-            step: self.state.step,
-            cso_map: report.cso_map,
-            ap25: report.ap25,
-        };
-        let row = ValidationRow::new(self.state.step, &report);
-        self.journal.validation(&row);
-        // The published rule: CSO-mAP alone.
-        if self.state.best.is_none_or(|old| best.cso_map > old.cso_map) {
-            self.state.best = Some(best);
-            let provenance = Provenance {
-                validation: Some([best.cso_map, best.ap25]),
-                ..self.provenance()
-            };
-            trained.save(&self.folder.join(BEST), &provenance, false)?;
-        }
-        Ok(report)
-    }
-
     fn provenance(&self) -> Provenance {
         let config = &self.state.config;
         Provenance {
@@ -273,6 +199,51 @@ impl<B: Backend> MethodRun<B> {
             noise: self.source.is_generated().then_some(config.scene.noise),
             ..Provenance::default()
         }
+    }
+}
+
+impl<B: Backend> Training for MethodRun<B> {
+    fn pace(&self) -> Pace {
+        let config = &self.state.config;
+        Pace {
+            step: self.state.step,
+            steps: config.steps,
+            validate_every: config.validate_every,
+            checkpoint_every: config.checkpoint_every,
+        }
+    }
+
+    fn ranks(&self) -> &Ranks {
+        &self.ranks
+    }
+
+    fn log(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    fn rate(&self, step: u64) -> f32 {
+        let config = &self.state.config;
+        config.schedule.rate_at(step, config.steps)
+    }
+
+    fn advance(&mut self) -> Result<StepLosses> {
+        Self::advance(self)
+    }
+
+    fn validate(&mut self) -> Result<Report> {
+        let trained = self.trained()?;
+        let found = results(&trained.on(&self.backend), &self.validation, || Ok(()))?;
+        let report = evaluate(&found)?;
+        // The published rule: CSO-mAP alone.
+        if let Some(best) = better(self, &report, self.state.best, |best| best.cso_map) {
+            self.state.best = Some(best);
+            let provenance = Provenance {
+                validation: Some([best.cso_map, best.ap25]),
+                ..self.provenance()
+            };
+            trained.save(&self.folder.join(BEST), &provenance, false)?;
+        }
+        Ok(report)
     }
 
     fn save(&mut self) -> Result<()> {

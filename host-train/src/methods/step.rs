@@ -13,6 +13,7 @@ use crate::backend::Backend;
 use crate::eval::network::batch;
 use crate::model::Frames;
 use crate::scene::{Trajectory, label_map};
+use crate::train::drive::Training;
 use crate::train::run::StepLosses;
 use crate::{Error, Result};
 
@@ -79,7 +80,7 @@ impl<B: Backend> MethodRun<B> {
             let mut gradients: Vec<&mut B::Buffer> = gradients.iter_mut().flatten().collect();
             self.backend.clip(&mut gradients, limit);
         }
-        let rates = vec![self.rate(); passed.range.len()];
+        let rates = vec![self.rate(self.state.step); passed.range.len()];
         let values = &mut self.values[passed.range];
         self.optimisers[which].step(&self.backend, &rates, values, &gradients);
         for gradient in gradients.into_iter().flatten() {

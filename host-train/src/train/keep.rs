@@ -1,14 +1,16 @@
-//! What a run validates and keeps.
+//! What the loop does with a run: validations, and what is kept of them.
 
 use std::borrow::Cow;
 
 use derefnet_core::locate::LocateConfig;
 
+use super::Ranks;
 use super::adam::to_host;
 use super::checkpoint::Best;
 use super::config::Objective;
-use super::journal::ValidationRow;
-use super::run::{BEST, CHECKPOINT, LAST, Run};
+use super::drive::{Pace, Training, better};
+use super::journal::Journal;
+use super::run::{BEST, CHECKPOINT, LAST, Run, StepLosses};
 use crate::Result;
 use crate::backend::Backend;
 use crate::eval::metric::{Report, evaluate};
@@ -16,21 +18,47 @@ use crate::eval::network::{Inference, batch, grid_results};
 use crate::eval::offgrid::{Localiser, Method, frame_results};
 use crate::model::{DeRefNet, Provenance};
 
-impl<B: Backend> Run<B> {
+impl<B: Backend> Training for Run<B> {
+    fn pace(&self) -> Pace {
+        let config = &self.state.config;
+        Pace {
+            step: self.state.step,
+            steps: config.steps,
+            validate_every: config.validate_every,
+            checkpoint_every: config.checkpoint_every,
+        }
+    }
+
+    fn ranks(&self) -> &Ranks {
+        &self.ranks
+    }
+
+    fn log(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    fn rate(&self, step: u64) -> f32 {
+        let config = &self.state.config;
+        config.schedule.rate_at(step, config.steps)
+    }
+
+    fn advance(&mut self) -> Result<StepLosses> {
+        Self::advance(self)
+    }
+
     /// Saves the present model, from which another run may start.
-    pub(super) fn save_last(&self) -> Result<()> {
+    fn save_last(&self) -> Result<()> {
         let path = self.folder.join(LAST);
         self.model().save(&path, &self.provenance(), false)
     }
 
     /// Dead stages on the first validation trajectory.
-    pub(super) fn dead_stages(&self) -> Vec<usize> {
+    fn dead_stages(&self) -> Vec<usize> {
         let frames = batch(self.validation.first());
         self.model().dead_stages(&self.backend, &frames.counts)
     }
 
-    /// Evaluates the present weights on the validation split and keeps them if they are the best.
-    pub(super) fn validate(&mut self) -> Result<Report> {
+    fn validate(&mut self) -> Result<Report> {
         self.refresh();
         let model = self.model();
         let inference = Inference::new(&model, &self.backend);
@@ -44,21 +72,10 @@ impl<B: Backend> Run<B> {
             }
         };
         let report = evaluate(&results)?;
-        let found = Best {
-            step: self.state.step,
-            cso_map: report.cso_map,
-            ap25: report.ap25,
-        };
-        self.journal
-            .validation(&ValidationRow::new(self.state.step, &report));
-        if self
-            .state
-            .best
-            .is_none_or(|best| found.score() > best.score())
-        {
-            self.state.best = Some(found);
+        if let Some(best) = better(self, &report, self.state.best, Best::score) {
+            self.state.best = Some(best);
             let provenance = Provenance {
-                validation: Some([found.cso_map, found.ap25]),
+                validation: Some([best.cso_map, best.ap25]),
                 ..self.provenance()
             };
             self.model()
@@ -67,6 +84,29 @@ impl<B: Backend> Run<B> {
         Ok(report)
     }
 
+    /// Checks that all ranks have the same weights: nothing else would show if one had strayed.
+    fn compare_weights(&self) -> Result<()> {
+        if self.ranks.count() == 1 {
+            return Ok(());
+        }
+        let mut crc = crc32fast::Hasher::new();
+        for value in to_host(&self.backend, &self.values).iter().flatten() {
+            crc.update(&value.to_le_bytes());
+        }
+        let what = "the checksum of the weights (ranks need processors with the same vector \
+                    instructions, or GPUs of one kind)";
+        self.ranks.same(what, &format!("{:08x}", crc.finalize()))
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.refresh();
+        self.state.ranks = self.ranks.count();
+        self.journal.write()?;
+        self.state.save(&self.folder.join(CHECKPOINT))
+    }
+}
+
+impl<B: Backend> Run<B> {
     pub(super) fn provenance(&self) -> Provenance {
         let config = &self.state.config;
         Provenance {
@@ -105,36 +145,5 @@ impl<B: Backend> Run<B> {
         self.optimiser.store(&self.backend, &mut self.state.adam);
         let average = self.average.as_ref();
         self.state.average = average.map(|average| to_host(&self.backend, average));
-    }
-
-    /// Saves what the lead keeps at the end of a run or of a part of it.
-    pub(super) fn end(&mut self) -> Result<()> {
-        self.compare_weights()?;
-        let saved = match self.ranks.leads() {
-            true => self.save().and_then(|()| self.save_last()),
-            false => Ok(()),
-        };
-        self.ranks.agree(saved)
-    }
-
-    /// Checks that all ranks have the same weights: nothing else would show if one had strayed.
-    pub(super) fn compare_weights(&self) -> Result<()> {
-        if self.ranks.count() == 1 {
-            return Ok(());
-        }
-        let mut crc = crc32fast::Hasher::new();
-        for value in to_host(&self.backend, &self.values).iter().flatten() {
-            crc.update(&value.to_le_bytes());
-        }
-        let what = "the checksum of the weights (ranks need processors with the same vector \
-                    instructions, or GPUs of one kind)";
-        self.ranks.same(what, &format!("{:08x}", crc.finalize()))
-    }
-
-    pub(super) fn save(&mut self) -> Result<()> {
-        self.refresh();
-        self.state.ranks = self.ranks.count();
-        self.journal.write()?;
-        self.state.save(&self.folder.join(CHECKPOINT))
     }
 }

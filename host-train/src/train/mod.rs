@@ -4,6 +4,7 @@ pub mod adam;
 mod average;
 pub(crate) mod checkpoint;
 pub mod config;
+pub(crate) mod drive;
 mod events;
 pub mod journal;
 mod keep;
@@ -12,7 +13,7 @@ mod pool;
 pub mod ranks;
 pub mod run;
 mod source;
-mod start;
+pub(crate) mod start;
 mod step;
 
 pub use adam::{Adam, AdamConfig, Optimiser};

@@ -6,10 +6,11 @@
 //! an uninterrupted one, on processors with the same vector instructions.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::checkpoint::{Best, Checkpoint};
-use super::journal::{Journal, LogRow};
+use super::drive::{Training, drive};
+use super::journal::Journal;
 use super::pool::Pool;
 use super::source::Source;
 use super::{Optimiser, Ranks, TrainConfig, start};
@@ -17,7 +18,7 @@ use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::eval::metric::Report;
 use crate::scene::Trajectory;
-use crate::{Error, Result, atomic};
+use crate::{Result, atomic};
 
 /// File of the last state in a run directory.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -149,7 +150,11 @@ impl<B: Backend> Run<B> {
         source: Source,
         start: Option<&Path>,
     ) -> Result<Self> {
-        ranks.agree(config.validate().and_then(|()| source.check(&config)))?;
+        ranks.agree(
+            config
+                .validate()
+                .and_then(|()| source.check(config.validate_noise)),
+        )?;
         ranks.check(&config)?;
         ranks.same("data", &source.version())?;
         let state = ranks.state_of_lead(folder, || {
@@ -189,16 +194,9 @@ impl<B: Backend> Run<B> {
             Ok(state)
         })?;
         ranks.check(&state.config)?;
-        let source = source(&state.config).and_then(|source| {
-            let (before, now) = (&state.data_version, source.version());
-            if before.is_empty() || *before == now {
-                return Ok(source);
-            }
-            let message = format!(
-                "the run began with data '{before}', not '{now}': give the same --data as then"
-            );
-            Err(Error::format(folder.join(CHECKPOINT), message))
-        });
+        let checkpoint = folder.join(CHECKPOINT);
+        let source = source(&state.config);
+        let source = source.and_then(|source| source.same_as(&state.data_version, &checkpoint));
         let source = ranks.agree(source)?;
         Self::assemble(ranks, backend, folder, state, source)
     }
@@ -279,69 +277,9 @@ impl<B: Backend> Run<B> {
     pub fn train(
         &mut self,
         time: Option<Duration>,
-        mut watch: impl FnMut(Event<'_>) -> Result<()>,
+        watch: impl FnMut(Event<'_>) -> Result<()>,
     ) -> Result<Stop> {
-        let started = Instant::now();
-        while self.state.step < self.state.config.steps {
-            let step_started = Instant::now();
-            let losses = self.advance()?;
-            let over = time.is_some_and(|limit| started.elapsed() >= limit);
-            let over = self.ranks.any(over);
-            let seen = self.look(&losses, step_started, &mut watch);
-            let seen = self.ranks.agree(seen)?;
-            let step = self.state.step;
-            let seen = seen.and_then(|()| watch(Event::Step(step, &losses)));
-            if let Err(stop) = self.ranks.agree(seen) {
-                self.end()?;
-                return Err(stop);
-            }
-            if over && step < self.state.config.steps {
-                self.end()?;
-                return Ok(Stop::TimeOver);
-            }
-        }
-        self.end()?;
-        Ok(Stop::Finished)
-    }
-
-    /// Logs a step and does what is due after it; the inner result is what `watch` said.
-    fn look(
-        &mut self,
-        losses: &StepLosses,
-        started: Instant,
-        watch: &mut impl FnMut(Event<'_>) -> Result<()>,
-    ) -> Result<Result<()>> {
-        let (step, config) = (self.state.step, &self.state.config);
-        let validates = step.is_multiple_of(config.validate_every) || step == config.steps;
-        let saves = step.is_multiple_of(config.checkpoint_every);
-        if saves {
-            self.compare_weights()?;
-        }
-        let mut seen = Ok(());
-        if !self.ranks.leads() {
-            return Ok(seen);
-        }
-        let row = LogRow::new(step, self.rate(step - 1), losses, started);
-        self.journal.step(&row);
-        if validates {
-            let report = self.validate()?;
-            seen = watch(Event::Validated(step, &report));
-            let dead = self.dead_stages();
-            if !dead.is_empty() {
-                seen = seen.and_then(|()| watch(Event::Dead(&dead)));
-            }
-        }
-        if saves {
-            self.save()?;
-        }
-        Ok(seen)
-    }
-
-    pub(super) fn rate(&self, step: u64) -> f32 {
-        self.state
-            .config
-            .schedule
-            .rate_at(step, self.state.config.steps)
+        drive(self, time, watch)
     }
 
     /// Validates between two steps, and saves; on the lead.

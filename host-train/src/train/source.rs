@@ -136,17 +136,33 @@ impl Source {
         }
     }
 
-    /// Whether a run of `config` can train on these.
+    /// Whether a run with this noise in validation can train on these.
     ///
     /// # Errors
     /// If noise is asked for in validation frames that are read.
-    pub fn check(&self, config: &TrainConfig) -> Result<()> {
-        if config.validate_noise.is_some() && !self.is_generated() {
+    pub fn check(&self, validate_noise: Option<[f64; 2]>) -> Result<()> {
+        if validate_noise.is_some() && !self.is_generated() {
             return Err(Error::usage(
                 "validate_noise: a data set's validation frames have the noise that they have",
             ));
         }
         Ok(())
+    }
+
+    /// These, if the run of `checkpoint` began with data of this version; where it is empty, nobody
+    /// knows.
+    ///
+    /// # Errors
+    /// If it began with others.
+    pub(crate) fn same_as(self, before: &str, checkpoint: &Path) -> Result<Self> {
+        let now = self.version();
+        if before.is_empty() || before == now {
+            return Ok(self);
+        }
+        let message = format!(
+            "the run began with data '{before}', not '{now}': give the same --data as then"
+        );
+        Err(Error::format(checkpoint, message))
     }
 
     /// Training trajectories from which `Q_init` is computed.

@@ -2,11 +2,38 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::run::{BEST, CHECKPOINT, LAST};
 use super::{Adam, Checkpoint, Source, TrainConfig};
 use crate::dataset::qinit;
 use crate::model::{DeRefNet, Operators, Provenance, initialise};
 use crate::{Error, Result, atomic};
+
+/// Checks that no run is in `folder`.
+///
+/// # Errors
+/// Names the file of one.
+pub(crate) fn vacant(folder: &Path) -> Result<()> {
+    let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
+    match taken.iter().find(|path| path.exists()) {
+        Some(path) => {
+            let message = "a run is here already: resume it with --resume or choose another folder";
+            Err(Error::format(path, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Makes the folder of a run and writes its configuration there.
+///
+/// # Errors
+/// If that cannot be.
+pub(crate) fn write_config(folder: &Path, config: &impl Serialize) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    let text = toml::to_string(config).map_err(|e| Error::usage(e.to_string()))?;
+    atomic::write_bytes(folder.join("config.toml"), text.as_bytes())
+}
 
 /// The state before the first step, saved in `folder`, which must not hold a run already.
 pub(super) fn fresh(
@@ -16,11 +43,7 @@ pub(super) fn fresh(
     start: Option<&Path>,
     ranks: usize,
 ) -> Result<Checkpoint> {
-    let taken = [CHECKPOINT, BEST, LAST].map(|name| folder.join(name));
-    if let Some(path) = taken.iter().find(|path| path.exists()) {
-        let message = "a run is here already: resume it with --resume or choose another folder";
-        return Err(Error::format(path, message));
-    }
+    vacant(folder)?;
     let (network, start) = match start {
         Some(path) => {
             let (network, provenance) = from_model(path, &config)?;
@@ -28,9 +51,7 @@ pub(super) fn fresh(
         }
         None => (drawn(&config, source)?, None),
     };
-    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-    let text = toml::to_string(&config).map_err(|e| Error::usage(e.to_string()))?;
-    atomic::write_bytes(folder.join("config.toml"), text.as_bytes())?;
+    write_config(folder, &config)?;
     let tensors = network.parameters.tensors.iter();
     let adam = Adam::new(
         config.adam_in_units(),

@@ -1,6 +1,7 @@
 //! One optimisation step of either objective.
 
 use super::config::Objective;
+use super::drive::Training;
 use super::pool::Windows;
 use super::run::{Run, StepLosses};
 use super::{Losses, average};
