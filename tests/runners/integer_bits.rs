@@ -5,26 +5,19 @@ use derefnet_core::arch::Kernels;
 use derefnet_core::net::{Picture, Probe, Tensor};
 use derefnet_core::stream::{HeadMemory, MapMemory, Memory, Readout, Stream, StreamConfig};
 use derefnet_core::weights::Model;
+use derefnet_tests::fnv::Fnv;
 use derefnet_tests::models::{Numbers, Sizes, random_model};
 use derefnet_tests::tolerance::{HEAD_BITS, MAP_BITS};
 use rayon::prelude::*;
 
-/// FNV-1a, 64 bits.
-struct Hash(u64);
-
-impl Hash {
-    fn take(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
-        }
-    }
-}
-
 /// Hashes the network's answers alone.
-impl Probe for Hash {
+#[derive(Default)]
+struct Answers(Fnv);
+
+impl Probe for Answers {
     fn see(&mut self, tensor: Tensor, picture: Picture<'_>) {
         if matches!(tensor, Tensor::Map | Tensor::HeadAnswer) {
-            picture.values().for_each(|v| self.take(&v.to_le_bytes()));
+            picture.values().for_each(|v| self.0.take(&v.to_le_bytes()));
         }
     }
 }
@@ -76,19 +69,21 @@ fn hash<M: Memory>(
     let of_one = |memory: &mut M, index: u64| {
         let stream = Stream::new(model.clone(), config, kernels, memory);
         let mut stream = stream.expect("memory that fits");
-        let mut hash = Hash(0xCBF2_9CE4_8422_2325);
+        let mut answers = Answers::default();
         for frame in readings(index).chunks_exact(121) {
-            let answer = stream.push_seen(frame, None, &mut hash).expect("a frame");
+            let answer = stream
+                .push_seen(frame, None, &mut answers)
+                .expect("a frame");
             let saturated = answer.map_or(0, |answer| answer.saturated);
-            hash.take(&saturated.to_le_bytes());
+            answers.0.take(&saturated.to_le_bytes());
         }
-        hash.0
+        answers.0.value()
     };
     let hashes = (0..windows).into_par_iter().map_init(memory, of_one);
     let hashes: Vec<u64> = hashes.collect();
-    let mut all = Hash(0xCBF2_9CE4_8422_2325);
+    let mut all = Fnv::default();
     hashes.iter().for_each(|hash| all.take(&hash.to_le_bytes()));
-    all.0
+    all.value()
 }
 
 fn head_file() -> Vec<u8> {

@@ -11,6 +11,7 @@ use derefnet_core::locate::{
     LocateConfig, Located, Locator, Noise, Proposal, Target, WINDOW_LEN, Workspace,
 };
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, Optics, PointSource, WINDOW};
+use derefnet_tests::fnv::Fnv;
 use derefnet_tests::properties;
 use derefnet_tests::strategies::shuffle;
 use derefnet_tests::tolerance::{
@@ -329,13 +330,6 @@ fn ellipses_hold_what_they_say() {
     }
 }
 
-/// FNV-1a (Fowler, Noll and Vo), 64 bits.
-fn fnv(hash: u64, bits: u64) -> u64 {
-    let bytes = bits.to_le_bytes();
-    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(hash, mix)
-}
-
 /// All bits of the answers to a thousand windows, pinned: this build computes as every other.
 #[test]
 fn a_thousand_windows_give_the_same_bits() {
@@ -373,7 +367,7 @@ fn a_thousand_windows_give_the_same_bits() {
             .unwrap()
     });
     let answers: Vec<Located> = answers.collect();
-    let mut hash = 0xcbf2_9ce4_8422_2325;
+    let mut hash = Fnv::default();
     for found in &answers {
         let targets = found.targets.iter().flat_map(|target| {
             [
@@ -390,9 +384,10 @@ fn a_thousand_windows_give_the_same_bits() {
         let window = [found.reduced_chi2, found.background, found.noise];
         let motion = found.velocity.into_iter().chain(found.acceleration);
         for value in targets.chain(window).chain(motion) {
-            hash = fnv(hash, value.to_bits());
+            hash.take(&value.to_bits().to_le_bytes());
         }
-        hash = fnv(hash, u64::from(found.evaluations));
+        hash.take(&u64::from(found.evaluations).to_le_bytes());
     }
+    let hash = hash.value();
     assert_eq!(hash, LOCATED_BITS, "{hash:#018x}");
 }

@@ -6,6 +6,7 @@ use derefnet::scene::{
     ranked_label_map, render,
 };
 use derefnet_core::physics::{FRAME_SIDE, MAP_LEN};
+use derefnet_tests::fnv::Fnv;
 use derefnet_tests::oracle;
 use derefnet_tests::statistics::{assert_follows, assert_mean};
 use derefnet_tests::tolerance::RENDERING;
@@ -194,9 +195,9 @@ fn fingerprint(trajectory: &Trajectory) -> u64 {
     let targets = trajectory.truth.iter().flatten();
     let numbers = targets.flat_map(|t| [t.x, t.y, t.intensity]);
     let bytes = counts.chain(numbers.flat_map(|v| v.to_bits().to_le_bytes()));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    let mut hash = Fnv::default();
+    bytes.for_each(|byte| hash.take(&[byte]));
+    hash.value()
 }
 
 /// Fingerprints of this generator's own output at data version 1, seed 1, test split, trajectories 0

@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod datasets;
 pub mod exact;
+pub mod fnv;
 pub mod models;
 pub mod oracle;
 pub mod property;
