@@ -101,7 +101,7 @@ pub fn run(args: &UnmixArgs, common: &Common) -> Result<()> {
         level(sequence, args.background);
         let windows = find(&finder, sequence)?;
         if let Some(folder) = &args.plot {
-            let network = network.as_deref();
+            let network = network.as_deref().filter(|network| network.has_map());
             let maps = network.map(|network| network.sequence_maps(&counts(sequence)));
             let pictures = picture::Pictures {
                 sequence,

@@ -157,6 +157,11 @@ pub trait Network: Sync {
         1
     }
 
+    /// Whether the network has a map, and not an offset head alone.
+    fn has_map(&self) -> bool {
+        true
+    }
+
     /// Counts that are 1 in the intensities of the offset head; `None` if the network has none.
     fn head_unit(&self) -> Option<f32>;
 

@@ -147,6 +147,10 @@ impl<'m> Quantised<'m> {
 }
 
 impl Network for Quantised<'_> {
+    fn has_map(&self) -> bool {
+        self.model.map.is_some()
+    }
+
     fn maps(&self, frames: &Frames) -> Result<Vec<f32>> {
         let network = self.model.map.as_ref();
         let network = network.ok_or_else(|| Error::usage("this model has no map, only a head"))?;

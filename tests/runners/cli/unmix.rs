@@ -283,3 +283,17 @@ fn pictures_are_drawn_for_every_sequence() {
         assert_eq!(fs::read_dir(&out).unwrap().count(), 6, "{readout}");
     }
 }
+
+#[test]
+fn a_head_alone_is_drawn_without_maps() {
+    let folder = tempdir().unwrap();
+    let array = frames(folder.path(), "one.npy", as_they_are);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/models/head.dref");
+    let (array, file, plot) = (array.display(), file.display(), folder.path().display());
+    done(&format!(
+        "unmix {array} --model {file} --readout head --plot {plot}"
+    ));
+    for name in ["sequence_0.png", "sequence_0_frames.png"] {
+        assert!(decodes(&folder.path().join(name)), "{name}");
+    }
+}
