@@ -1,4 +1,5 @@
 use super::*;
+use crate::Error;
 use crate::model::{DeRefNet, HeadConfig, Preset};
 use crate::scene::SceneConfig;
 use crate::train::Objective;
