@@ -84,6 +84,10 @@ pub const DIFFERENCE_QUOTIENT: f64 = 1e-4;
 /// operation, and errors of single cells cancel in the sums.
 pub const LOSS_VALUE: f64 = 1e-5;
 
+/// Relative, for the losses of a training on two backends over dozens of steps, written with six
+/// digits: Adam's steps have one length however small a gradient is, so rounding adds up.
+pub const TRAINED_LOSS: f64 = 1e-4;
+
 /// Of the root of the summed squared terms `g·d` of a directional derivative. The few ReLUs and
 /// thresholds whose kink lies within the step, and the digits lost in differences of losses, where
 /// the gradient is small. The largest error seen is 3.4e-4.
