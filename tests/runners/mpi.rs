@@ -86,6 +86,12 @@ fn reference() -> &'static (String, PathBuf) {
     })
 }
 
+thread_local! {
+    /// Where Open MPI keeps what it knows of a test's launches: in a folder for all, one that ends would
+    /// now and then take it away while another begins.
+    static SESSIONS: TempDir = tempdir().unwrap();
+}
+
 /// `mpirun` for the launches in `apps`: numbers of processes and arguments, split at spaces.
 fn mpirun(apps: &[(usize, &str)]) -> Command {
     let mut command = Command::new("mpirun");
@@ -98,6 +104,7 @@ fn mpirun(apps: &[(usize, &str)]) -> Command {
     // forbidden in many containers.
     command.env("OMPI_MCA_mpi_yield_when_idle", "1");
     command.env("OMPI_MCA_btl_vader_single_copy_mechanism", "none");
+    SESSIONS.with(|folder| command.env("OMPI_MCA_orte_tmpdir_base", folder.path()));
     for (at, (count, words)) in apps.iter().enumerate() {
         if at > 0 {
             command.arg(":");
