@@ -24,9 +24,9 @@ use crate::eval::metric::{Report, evaluate};
 use crate::model::{Parameter, Provenance};
 use crate::scene::Trajectory;
 use crate::train::adam::to_host;
-use crate::train::drive::{Pace, Training, better, drive};
+use crate::train::drive::{Pace, Training, drive};
 use crate::train::journal::Journal;
-use crate::train::run::{BEST, CHECKPOINT, Event, LAST, StepLosses, Stop};
+use crate::train::run::{CHECKPOINT, Event, StepLosses, Stop};
 use crate::train::{Best, Optimiser, Ranks, Source, start};
 use crate::{Result, atomic};
 
@@ -188,7 +188,7 @@ impl<B: Backend> MethodRun<B> {
         Trained::new(self.method, &config.variant, config.width, sensor, tensors)
     }
 
-    fn provenance(&self) -> Provenance {
+    fn provenance(&self, validation: Option<[f64; 2]>) -> Provenance {
         let config = &self.state.config;
         Provenance {
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -197,17 +197,19 @@ impl<B: Backend> MethodRun<B> {
             steps: self.state.step,
             trajectories: self.state.step * config.batch as u64,
             noise: self.source.is_generated().then_some(config.scene.noise),
+            validation,
             ..Provenance::default()
         }
     }
 }
 
 impl<B: Backend> Training for MethodRun<B> {
-    fn pace(&self) -> Pace {
+    fn pace(&self) -> Pace<'_> {
         let config = &self.state.config;
         Pace {
             step: self.state.step,
             steps: config.steps,
+            schedule: &config.schedule,
             validate_every: config.validate_every,
             checkpoint_every: config.checkpoint_every,
         }
@@ -221,29 +223,23 @@ impl<B: Backend> Training for MethodRun<B> {
         &mut self.journal
     }
 
-    fn rate(&self, step: u64) -> f32 {
-        let config = &self.state.config;
-        config.schedule.rate_at(step, config.steps)
+    fn best(&mut self) -> &mut Option<Best> {
+        &mut self.state.best
+    }
+
+    /// The published rule: CSO-mAP alone.
+    fn score(best: &Best) -> f64 {
+        best.cso_map
     }
 
     fn advance(&mut self) -> Result<StepLosses> {
         Self::advance(self)
     }
 
-    fn validate(&mut self) -> Result<Report> {
+    fn evaluate(&mut self) -> Result<Report> {
         let trained = self.trained()?;
         let found = results(&trained.on(&self.backend), &self.validation, || Ok(()))?;
-        let report = evaluate(&found)?;
-        // The published rule: CSO-mAP alone.
-        if let Some(best) = better(self, &report, self.state.best, |best| best.cso_map) {
-            self.state.best = Some(best);
-            let provenance = Provenance {
-                validation: Some([best.cso_map, best.ap25]),
-                ..self.provenance()
-            };
-            trained.save(&self.folder.join(BEST), &provenance, false)?;
-        }
-        Ok(report)
+        evaluate(&found)
     }
 
     fn save(&mut self) -> Result<()> {
@@ -258,8 +254,9 @@ impl<B: Backend> Training for MethodRun<B> {
         self.state.save(&self.folder.join(CHECKPOINT), &self.sensor)
     }
 
-    fn save_last(&self) -> Result<()> {
-        let path = self.folder.join(LAST);
-        self.trained()?.save(&path, &self.provenance(), false)
+    fn save_model(&self, file: &str, validation: Option<[f64; 2]>) -> Result<()> {
+        let path = self.folder.join(file);
+        let provenance = self.provenance(validation);
+        self.trained()?.save(&path, &provenance, false)
     }
 }

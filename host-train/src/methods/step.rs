@@ -80,7 +80,7 @@ impl<B: Backend> MethodRun<B> {
             let mut gradients: Vec<&mut B::Buffer> = gradients.iter_mut().flatten().collect();
             self.backend.clip(&mut gradients, limit);
         }
-        let rates = vec![self.rate(self.state.step); passed.range.len()];
+        let rates = vec![self.pace().rate(); passed.range.len()];
         let values = &mut self.values[passed.range];
         self.optimisers[which].step(&self.backend, &rates, values, &gradients);
         for gradient in gradients.into_iter().flatten() {

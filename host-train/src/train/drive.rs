@@ -3,29 +3,39 @@
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Best;
+use super::config::Schedule;
 use super::journal::{Journal, LogRow, ValidationRow};
 use super::ranks::Ranks;
-use super::run::{Event, StepLosses, Stop};
+use super::run::{BEST, Event, LAST, StepLosses, Stop};
 use crate::Result;
 use crate::eval::metric::Report;
 
 /// How far a training is, and when it does what, in steps.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Pace<'a> {
     /// Steps taken.
     pub(crate) step: u64,
     /// Steps of the whole training.
     pub(crate) steps: u64,
+    /// Learning rate over the steps.
+    pub(crate) schedule: &'a Schedule,
     /// Steps between validations.
     pub(crate) validate_every: u64,
     /// Steps between checkpoints.
     pub(crate) checkpoint_every: u64,
 }
 
+impl Pace<'_> {
+    /// Learning rate of the next step.
+    pub(crate) fn rate(&self) -> f32 {
+        self.schedule.rate_at(self.step, self.steps)
+    }
+}
+
 /// A training, as its loop sees it.
 pub(crate) trait Training {
     /// How far it is.
-    fn pace(&self) -> Pace;
+    fn pace(&self) -> Pace<'_>;
 
     /// Who trains.
     fn ranks(&self) -> &Ranks;
@@ -33,8 +43,11 @@ pub(crate) trait Training {
     /// What it logs.
     fn log(&mut self) -> &mut Journal;
 
-    /// Learning rate of `step`, from 0.
-    fn rate(&self, step: u64) -> f32;
+    /// The best validation so far.
+    fn best(&mut self) -> &mut Option<Best>;
+
+    /// What makes a validation the best: the highest of this.
+    fn score(best: &Best) -> f64;
 
     /// One optimisation step.
     ///
@@ -42,11 +55,11 @@ pub(crate) trait Training {
     /// If a loss is not finite.
     fn advance(&mut self) -> Result<StepLosses>;
 
-    /// Evaluates the present weights on the validation split and keeps them if they are the best.
+    /// Evaluates the present weights on the validation split.
     ///
     /// # Errors
-    /// If a map is not finite or a file cannot be written.
-    fn validate(&mut self) -> Result<Report>;
+    /// If a map is not finite.
+    fn evaluate(&mut self) -> Result<Report>;
 
     /// Stages that give nothing; see [`Event::Dead`].
     fn dead_stages(&self) -> Vec<usize> {
@@ -67,11 +80,12 @@ pub(crate) trait Training {
     /// If a file cannot be written.
     fn save(&mut self) -> Result<()>;
 
-    /// Writes the present model.
+    /// Writes the present model to `file` of the run's folder, with its CSO-mAP and AP25 where it was
+    /// validated.
     ///
     /// # Errors
     /// If the file cannot be written.
-    fn save_last(&self) -> Result<()>;
+    fn save_model(&self, file: &str, validation: Option<[f64; 2]>) -> Result<()>;
 }
 
 /// Trains until all steps are done or `time` is over; `watch` sees every step, on the lead also every
@@ -116,8 +130,10 @@ fn look(
     watch: &mut impl FnMut(Event<'_>) -> Result<()>,
 ) -> Result<Result<()>> {
     let pace = training.pace();
-    let validates = pace.step.is_multiple_of(pace.validate_every) || pace.step == pace.steps;
-    let saves = pace.step.is_multiple_of(pace.checkpoint_every);
+    let step = pace.step;
+    let validates = step.is_multiple_of(pace.validate_every) || step == pace.steps;
+    let saves = step.is_multiple_of(pace.checkpoint_every);
+    let rate = pace.schedule.rate_at(step - 1, pace.steps);
     if saves {
         training.compare_weights()?;
     }
@@ -125,11 +141,11 @@ fn look(
     if !training.ranks().leads() {
         return Ok(seen);
     }
-    let row = LogRow::new(pace.step, training.rate(pace.step - 1), losses, started);
+    let row = LogRow::new(step, rate, losses, started);
     training.log().step(&row);
     if validates {
-        let report = training.validate()?;
-        seen = watch(Event::Validated(pace.step, &report));
+        let report = validate(training)?;
+        seen = watch(Event::Validated(step, &report));
         let dead = training.dead_stages();
         if !dead.is_empty() {
             seen = seen.and_then(|()| watch(Event::Dead(&dead)));
@@ -145,26 +161,33 @@ fn look(
 fn end(training: &mut impl Training) -> Result<()> {
     training.compare_weights()?;
     let saved = match training.ranks().leads() {
-        true => training.save().and_then(|()| training.save_last()),
+        true => training
+            .save()
+            .and_then(|()| training.save_model(LAST, None)),
         false => Ok(()),
     };
     training.ranks().agree(saved)
 }
 
-/// Logs the validation `report`; the new best, where it has a higher `score` than the `old` one.
-pub(crate) fn better(
-    training: &mut impl Training,
-    report: &Report,
-    old: Option<Best>,
-    score: impl Fn(&Best) -> f64,
-) -> Option<Best> {
+/// Evaluates the present weights on the validation split and keeps them if they are the best; on the
+/// lead.
+///
+/// # Errors
+/// If a map is not finite or a file cannot be written.
+pub(crate) fn validate<T: Training>(training: &mut T) -> Result<Report> {
+    let report = training.evaluate()?;
     let step = training.pace().step;
-    training.log().validation(&ValidationRow::new(step, report));
+    let row = ValidationRow::new(step, &report);
+    training.log().validation(&row);
     let found = Best {
         step,
         cso_map: report.cso_map,
         ap25: report.ap25,
     };
-    let is_better = old.is_none_or(|old| score(&found) > score(&old));
-    is_better.then_some(found)
+    let best = training.best();
+    if best.is_none_or(|best| T::score(&found) > T::score(&best)) {
+        *best = Some(found);
+        training.save_model(BEST, Some([found.cso_map, found.ap25]))?;
+    }
+    Ok(report)
 }

@@ -8,9 +8,9 @@ use super::Ranks;
 use super::adam::to_host;
 use super::checkpoint::Best;
 use super::config::Objective;
-use super::drive::{Pace, Training, better};
+use super::drive::{Pace, Training};
 use super::journal::Journal;
-use super::run::{BEST, CHECKPOINT, LAST, Run, StepLosses};
+use super::run::{CHECKPOINT, Run, StepLosses};
 use crate::Result;
 use crate::backend::Backend;
 use crate::eval::metric::{Report, evaluate};
@@ -19,11 +19,12 @@ use crate::eval::offgrid::{Localiser, Method, frame_results};
 use crate::model::{DeRefNet, Provenance};
 
 impl<B: Backend> Training for Run<B> {
-    fn pace(&self) -> Pace {
+    fn pace(&self) -> Pace<'_> {
         let config = &self.state.config;
         Pace {
             step: self.state.step,
             steps: config.steps,
+            schedule: &config.schedule,
             validate_every: config.validate_every,
             checkpoint_every: config.checkpoint_every,
         }
@@ -37,19 +38,22 @@ impl<B: Backend> Training for Run<B> {
         &mut self.journal
     }
 
-    fn rate(&self, step: u64) -> f32 {
-        let config = &self.state.config;
-        config.schedule.rate_at(step, config.steps)
+    fn best(&mut self) -> &mut Option<Best> {
+        &mut self.state.best
+    }
+
+    fn score(best: &Best) -> f64 {
+        best.score()
     }
 
     fn advance(&mut self) -> Result<StepLosses> {
         Self::advance(self)
     }
 
-    /// Saves the present model, from which another run may start.
-    fn save_last(&self) -> Result<()> {
-        let path = self.folder.join(LAST);
-        self.model().save(&path, &self.provenance(), false)
+    fn save_model(&self, file: &str, validation: Option<[f64; 2]>) -> Result<()> {
+        let path = self.folder.join(file);
+        self.model()
+            .save(&path, &self.provenance(validation), false)
     }
 
     /// Dead stages on the first validation trajectory.
@@ -58,7 +62,7 @@ impl<B: Backend> Training for Run<B> {
         self.model().dead_stages(&self.backend, &frames.counts)
     }
 
-    fn validate(&mut self) -> Result<Report> {
+    fn evaluate(&mut self) -> Result<Report> {
         self.refresh();
         let model = self.model();
         let inference = Inference::new(&model, &self.backend);
@@ -71,17 +75,7 @@ impl<B: Backend> Training for Run<B> {
                 frame_results(&self.validation, &answers)
             }
         };
-        let report = evaluate(&results)?;
-        if let Some(best) = better(self, &report, self.state.best, Best::score) {
-            self.state.best = Some(best);
-            let provenance = Provenance {
-                validation: Some([best.cso_map, best.ap25]),
-                ..self.provenance()
-            };
-            self.model()
-                .save(&self.folder.join(BEST), &provenance, false)?;
-        }
-        Ok(report)
+        evaluate(&results)
     }
 
     /// Checks that all ranks have the same weights: nothing else would show if one had strayed.
@@ -107,7 +101,7 @@ impl<B: Backend> Training for Run<B> {
 }
 
 impl<B: Backend> Run<B> {
-    pub(super) fn provenance(&self) -> Provenance {
+    pub(super) fn provenance(&self, validation: Option<[f64; 2]>) -> Provenance {
         let config = &self.state.config;
         Provenance {
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -117,7 +111,7 @@ impl<B: Backend> Run<B> {
             trajectories: self.state.step * config.batch as u64,
             noise: self.source.is_generated().then_some(config.scene.noise),
             centerness: Some(config.loss.centerness).filter(|&c| c > 0.0),
-            validation: None,
+            validation,
             start: self.state.start.clone().map(Box::new),
             head: None,
         }

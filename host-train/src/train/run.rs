@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::checkpoint::{Best, Checkpoint};
-use super::drive::{Training, drive};
+use super::drive::{Training, drive, validate};
 use super::journal::Journal;
 use super::pool::Pool;
 use super::source::Source;
@@ -287,7 +287,7 @@ impl<B: Backend> Run<B> {
     /// # Errors
     /// If a map is not finite or a file cannot be written.
     pub fn validate_now(&mut self) -> Result<Report> {
-        let report = self.validate()?;
+        let report = validate(self)?;
         self.save()?;
         Ok(report)
     }

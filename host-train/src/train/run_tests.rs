@@ -260,7 +260,7 @@ fn a_run_starts_from_a_model_of_its_sizes() {
         resumed.state.network.operators.qinit,
         network.operators.qinit
     );
-    let start = resumed.provenance().start.unwrap();
+    let start = resumed.provenance(None).start.unwrap();
     assert_eq!((start.seed, start.steps), (1, 2));
 
     let mut larger = again;

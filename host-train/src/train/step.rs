@@ -59,7 +59,7 @@ impl<B: Backend> Run<B> {
             let mut grads: Vec<&mut B::Buffer> = grads.iter_mut().flatten().collect();
             self.backend.clip(&mut grads, limit);
         }
-        let rate = self.rate(self.state.step);
+        let rate = self.pace().rate();
         let rates: Vec<f32> = self.rates.iter().map(|r| r * rate).collect();
         self.optimiser
             .step(&self.backend, &rates, &mut self.values, &grads);
