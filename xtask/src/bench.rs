@@ -91,6 +91,11 @@ const MPI: Bench = Bench {
 /// Instructions on boards, which no machine changes: only where named.
 const BOARDS: &str = "firmware";
 
+/// Names of those that need nothing but this machine.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BENCHES.iter().map(|bench| bench.name)
+}
+
 /// `cargo xtask bench [--peer] [NAME…]`: all benchmarks or those named.
 pub fn run(args: &[String]) -> Result<bool, String> {
     let peers = args.iter().any(|arg| arg == "--peer");
