@@ -1,10 +1,10 @@
 //! What the learned detectors of SeqCSIST Table 8 share: the size of their frames, their block, their
 //! training.
 //!
-//! They halve maps four times, so that sides must be multiples of 16. Frames of 11×11 pixels are extended
-//! to 16×16 by repeating their borders, masks alike, and answers are cropped to the frame again. Their
-//! authors feed three equal channels of an image, normalised; here one channel is a hundredth of the
-//! counts.
+//! They halve maps up to four times, so that sides must be multiples of 16. Frames of 11×11 pixels are extended
+//! to 16×16 by repeating their borders, masks alike, and answers are cropped to the frame again. The
+//! input is one channel, a hundredth of the counts; MSHNet's and DNANet's authors feed three equal
+//! ones.
 
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE};
 
@@ -28,8 +28,8 @@ pub(super) fn channels(net: &Net<'_>) -> [usize; 5] {
     [16, 32, 64, 128, 256].map(|full| net.pick(full, full / 8))
 }
 
-/// Adam as a collection of these networks has it (Ying et al., BasicIRSTD), where their authors take
-/// Adagrad at 0.05.
+/// Adam as L2SKNet and a collection of these networks have it (Ying et al., BasicIRSTD), where the authors
+/// of the others take Adagrad at 0.05.
 pub(super) const fn training(data: &'static [DataTerm]) -> Training {
     Training {
         rate: 5e-4,

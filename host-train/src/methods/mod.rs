@@ -33,6 +33,7 @@ mod ista_net;
 mod ista_net_plus;
 mod ista_net_plus_plus;
 pub mod job;
+mod l2sk_net;
 mod lamp;
 mod liht;
 mod lista;
@@ -289,6 +290,7 @@ pub const ABLATIONS: &[Method] = &[
     top_hat::METHOD,
     msh_net::METHOD,
     dna_net::METHOD,
+    l2sk_net::METHOD,
 ];
 
 /// All methods: Table 7 in its order, then ours.
