@@ -1,9 +1,9 @@
 //! Operators that only the other methods of the published comparison have.
 
 use derefnet::ops::{
-    Activation, Conv2d, DeformSample, Function, Interpolation, Moments, Normalise, PixelShuffle,
-    Pointwise, PowerIteration, Prelu, Resize, RowCount, RowRms, Rule, Shrink, SpectralNorm, Stride,
-    StridedConv2d, Total, TransposedConv2d,
+    Activation, Conv2d, DeformSample, Function, Interpolation, MaskLoss, Moments, Normalise,
+    Overlap, PixelShuffle, Pointwise, Pool, PowerIteration, Prelu, Resize, RowCount, RowRms, Rule,
+    Shrink, SpectralNorm, Stride, StridedConv2d, Take, Total, TransposedConv2d,
 };
 use derefnet::tensor::Shape;
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, MAP_LEN, MAP_SIDE};
@@ -115,6 +115,21 @@ pub(super) fn light() -> Vec<Case> {
         w: MAP_SIDE,
         interpolation: Interpolation::Bilinear,
     };
+    let halved = Pool {
+        input: Shape {
+            h: 16,
+            w: 16,
+            ..frames.with_channels(C)
+        },
+        window: [2, 2],
+        take: Take::Max,
+    };
+    let marked = MaskLoss {
+        n: FRAMES,
+        h: FRAME_SIDE,
+        w: FRAME_SIDE,
+        overlap: Overlap::Sensitive,
+    };
     let shrink = Shrink {
         rows: FRAMES,
         len: MAP_LEN,
@@ -150,6 +165,11 @@ pub(super) fn light() -> Vec<Case> {
         case("prelu", Prelu { len: hidden }, &[hidden, 1]),
         case("pointwise, softplus", softplus, &[hidden]),
         case("pixel_shuffle", shuffle, &[shuffle.input.len()]),
+        case("pool", halved, &[halved.input.len()]),
+        Case {
+            constants: &[1],
+            ..case("mask_loss", marked, &[FRAMES * FRAME_LEN; 2])
+        },
         case("resize", resize, &[resize.input.len()]),
         case("shrink, support", shrink, &[rows; 2]),
         case("row_rms", rms, &[FRAMES * FRAME_LEN]),

@@ -65,6 +65,22 @@ struct ResizeGeometry {
     u32 n, h, w, c, to_h, to_w;
 };
 
+// What stands for a window.
+enum Take { TAKE_MEAN = 0, TAKE_MAX = 1 };
+
+// x (n, h, w, c) in windows of rows x columns pixels.
+struct PoolGeometry {
+    u32 n, h, w, c, rows, columns, take;
+};
+
+// Losses of masks: all frames as one; each frame, its size and its centre.
+enum Overlap { OVERLAP_SOFT = 0, OVERLAP_SENSITIVE = 1 };
+
+// Logits and masks (n, h, w).
+struct MaskGeometry {
+    u32 n, h, w, overlap;
+};
+
 // share[0] x[first] + share[1] x[second].
 struct Blend {
     u32 first, second;

@@ -27,6 +27,16 @@ pub const FUNCTION_SOFTPLUS: u32 = 1;
 /// `1 / (x + offset)`.
 pub const FUNCTION_RECIPROCAL: u32 = 2;
 
+/// What stands for a window, as kernels number it: its mean.
+pub const TAKE_MEAN: u32 = 0;
+/// Its maximum.
+pub const TAKE_MAX: u32 = 1;
+
+/// Losses of masks, as kernels number them: of all frames as one.
+pub const OVERLAP_SOFT: u32 = 0;
+/// Of each frame, its size and its centre.
+pub const OVERLAP_SENSITIVE: u32 = 1;
+
 /// Thresholds, as kernels number them: soft.
 pub const RULE_SOFT: u32 = 0;
 /// Hard.
@@ -185,6 +195,36 @@ geometries! {
         to_h: u32,
         /// Columns of `y`.
         to_w: u32,
+    }
+
+    /// `x (n, h, w, c)` in windows of `rows · columns` pixels.
+    struct PoolGeometry {
+        /// Maps.
+        n: u32,
+        /// Rows of `x`.
+        h: u32,
+        /// Columns of `x`.
+        w: u32,
+        /// Channels.
+        c: u32,
+        /// Rows of a window.
+        rows: u32,
+        /// Columns of it.
+        columns: u32,
+        /// What stands for it.
+        take: u32,
+    }
+
+    /// Logits and masks `(n, h, w)`.
+    struct MaskGeometry {
+        /// Frames.
+        n: u32,
+        /// Rows.
+        h: u32,
+        /// Columns.
+        w: u32,
+        /// Which loss.
+        overlap: u32,
     }
 
     /// `share[0] · x[first] + share[1] · x[second]`.

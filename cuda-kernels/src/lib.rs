@@ -10,9 +10,10 @@ mod geometry;
 pub use geometry::{
     AdamGeometry, AdamSlice, Blend, ConcatGeometry, ConvGeometry, DataStepGeometry,
     FUNCTION_RECIPROCAL, FUNCTION_SCALE, FUNCTION_SOFTPLUS, Geometry, GroupGeometry, LAYOUTS,
-    Layout, MOST_TERMS, OffsetGeometry, Pointer, RULE_HARD, RULE_SOFT, RULE_SUPPORT, Reader,
-    ResizeGeometry, RowGeometry, SampleGeometry, ShuffleGeometry, SlabGeometry, StageGeometry,
-    StrideGeometry, Terms, TimeGeometry, table_bytes,
+    Layout, MOST_TERMS, MaskGeometry, OVERLAP_SENSITIVE, OVERLAP_SOFT, OffsetGeometry, Pointer,
+    PoolGeometry, RULE_HARD, RULE_SOFT, RULE_SUPPORT, Reader, ResizeGeometry, RowGeometry,
+    SampleGeometry, ShuffleGeometry, SlabGeometry, StageGeometry, StrideGeometry, TAKE_MAX,
+    TAKE_MEAN, Terms, TimeGeometry, table_bytes,
 };
 
 /// How a kernel is called.
@@ -163,6 +164,12 @@ kernels! {
         WEIGHTED_SUM loss_weighted_sum [ONE_WARP] (Terms, Pointer);
         WEIGHTED_GRADIENT loss_weighted_gradient [ONE_WARP] (Terms, Pointer);
     }
+    mask_loss {
+        MASK_LOSS_SUMS mask_loss_sums [THREADS] (MaskGeometry, Pointer, Pointer, Pointer);
+        MASK_LOSS_FRAMES mask_loss_frames [THREADS] (MaskGeometry, Pointer, Pointer, Pointer);
+        MASK_LOSS_GRADIENT mask_loss_gradient [THREADS]
+            (MaskGeometry, Pointer, Pointer, Pointer, Pointer, Pointer);
+    }
     normalise {
         MOMENT_PARTIALS normalise_moment_partials [THREADS]
             (GroupGeometry, SlabGeometry, Pointer, Pointer, Pointer);
@@ -190,6 +197,10 @@ kernels! {
     pointwise {
         POINTWISE pointwise_forward [THREADS] (u32, u32, f32, Pointer, Pointer);
         POINTWISE_GRADIENT pointwise_gradient [THREADS] (u32, u32, f32, Pointer, Pointer, Pointer);
+    }
+    pool {
+        POOL pool_forward [THREADS] (PoolGeometry, Pointer, Pointer);
+        POOL_GRADIENT pool_gradient [THREADS] (PoolGeometry, Pointer, Pointer, Pointer, Pointer);
     }
     prelu {
         PRELU prelu_forward [THREADS] (u32, Pointer, Pointer, Pointer);

@@ -182,8 +182,8 @@ fn results_are_complete_and_rows_are_done_once() {
     assert_eq!(renamed.runs, net.runs);
 }
 
-/// A detector finds every blurred spot and tells no targets apart; the fit tells them apart, and drawn as
-/// a mask its answers are the truth's.
+/// A detector finds every blurred spot and tells no targets apart, and so does a trained one; the fit tells
+/// them apart, and drawn as a mask its answers are the truth's.
 #[test]
 fn detectors_are_judged_by_masks() {
     let text = "\
@@ -191,13 +191,24 @@ title = 'Detectors'
 about = 'nothing'
 masks = true
 [budget.smoke]
-minutes = 1
+multiply_adds = 2e9
+[training]
+validations = 2
 [data]
 trajectories = 5
+[methods]
+width = 0.0
+qinit_trajectories = 30
+validate_trajectories = 1
+scene.frames = 8
+schedule = { rate = 1e-2, last = 0.1 }
 [[row]]
 name = 'top-hat'
 method = 'top-hat'
 group = 'baseline'
+[[row]]
+name = 'msh-net'
+method = 'msh-net'
 [[row]]
 name = 'fit'
 method = 'fit'
@@ -205,6 +216,11 @@ method = 'fit'
     let scratch = Scratch::new(text);
     let printed = scratch.done("");
     assert!(printed.contains("top-hat"), "{printed}");
+    let learned = scratch.result("msh-net").runs[0].clone();
+    assert_eq!(learned.off_grid_readout.as_deref(), Some("components"));
+    assert!(learned.grid.is_none() && learned.training.is_some());
+    let masks = learned.masks.unwrap();
+    assert!(masks.iou > 30.0 && masks.pd > 90.0, "{masks:?}");
     let [detector, fit] = ["top-hat", "fit"].map(|row| scratch.result(row).runs[0].clone());
     assert_eq!(detector.off_grid_readout.as_deref(), Some("components"));
     assert!(detector.grid.is_none() && detector.training.is_none());

@@ -8,8 +8,8 @@ use derefnet::ops::{Op, Operator, Saved};
 use crate::oracle::arithmetic::Arithmetic;
 use crate::oracle::{
     arithmetic, channel_stats, concat, conv2d, data_step, deform_sample, gather, group_scale, loss,
-    normalise, pixel_shuffle, pointwise, prelu, resize, row_stats, shrink, soft_threshold,
-    spectral_norm, strided_conv2d, time_code, total,
+    mask_loss, normalise, pixel_shuffle, pointwise, pool, prelu, resize, row_stats, shrink,
+    soft_threshold, spectral_norm, strided_conv2d, time_code, total,
 };
 
 /// Computes in f64.
@@ -93,11 +93,13 @@ fn forward(op: &Op, x: &[Vec<f64>]) -> Vec<f64> {
         Op::DeformSample(op) => deform_sample::forward(op, x),
         Op::Gather(op) => gather::forward(op, x),
         Op::GroupScale(op) => group_scale::forward(op, x),
+        Op::MaskLoss(op) => mask_loss::forward(op, x),
         Op::Moments(op) => normalise::moments(op, x),
         Op::Mul(_) => arithmetic::forward(Arithmetic::Mul, x),
         Op::Normalise(op) => normalise::forward(op, x),
         Op::PixelShuffle(op) => pixel_shuffle::forward(op, x),
         Op::Pointwise(op) => pointwise::forward(op, x),
+        Op::Pool(op) => pool::forward(op, x),
         Op::PowerIteration(op) => spectral_norm::power(op, x),
         Op::Prelu(_) => prelu::forward(x),
         Op::Resize(op) => resize::forward(op, x),
@@ -130,11 +132,13 @@ fn backward(op: &Op, x: &[Vec<f64>], dy: &[f64]) -> Vec<Vec<f64>> {
         Op::DeformSample(op) => deform_sample::backward(op, x, dy),
         Op::Gather(op) => gather::backward(op, x, dy),
         Op::GroupScale(op) => group_scale::backward(op, x, dy),
+        Op::MaskLoss(op) => mask_loss::backward(op, x, dy),
         Op::Moments(op) => normalise::moments_backward(op, x, dy),
         Op::Mul(_) => arithmetic::backward(Arithmetic::Mul, x, dy),
         Op::Normalise(op) => normalise::backward(op, x, dy),
         Op::PixelShuffle(op) => pixel_shuffle::backward(op, dy),
         Op::Pointwise(op) => pointwise::backward(op, x, dy),
+        Op::Pool(op) => pool::backward(op, x, dy),
         Op::PowerIteration(_) | Op::RowCount(_) => zeros(),
         Op::Prelu(_) => prelu::backward(x, dy),
         Op::Resize(op) => resize::backward(op, dy),

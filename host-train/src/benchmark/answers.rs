@@ -2,17 +2,16 @@
 
 use derefnet_core::locate::{LocateConfig, MAX_SOURCES};
 use derefnet_core::metric::Detection;
-use derefnet_core::physics::FRAME_LEN;
 
 use super::definition::Data;
 use super::text::OffGrid;
-use crate::eval::masks::{Mask, centroid, components, mask_of};
+use crate::eval::masks::{Mask, mask_of};
 use crate::eval::network::{Network, batch, centres};
 use crate::eval::offgrid::{Answer, Localiser, Method};
 use crate::eval::peaks::Refiner;
 use crate::methods::Detected;
 use crate::methods::evaluate::Maps;
-use crate::methods::net::scored_frames;
+use crate::methods::marks::Marks;
 use crate::scene::{Target, Trajectory};
 use crate::{Error, Result};
 
@@ -39,7 +38,7 @@ enum Between<'a> {
     /// From maps.
     Refined(Box<Refiner>),
     Localised(Box<Localiser<'a>>),
-    Detected(fn(&[f64]) -> Detected),
+    Marked(&'a dyn Marks),
 }
 
 /// Answers for one trajectory.
@@ -88,11 +87,11 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader of a detector's masks.
-    pub(super) fn of_detector(detect: fn(&[f64]) -> Detected) -> Self {
+    pub(super) fn of_detector(detector: &'a dyn Marks) -> Self {
         Self {
             maps: None,
             grid: false,
-            between: Between::Detected(detect),
+            between: Between::Marked(detector),
         }
     }
 
@@ -101,8 +100,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If there is no answer.
     pub(super) fn answer(&self, trajectory: &Trajectory, masks: bool) -> Result<Answered> {
-        if let Between::Detected(detect) = self.between {
-            let marked = marked(detect, trajectory);
+        if let Between::Marked(detector) = self.between {
+            let marked = marked(detector, trajectory)?;
             let masks = marked.masks.filter(|_| masks);
             return Ok(Answered { masks, ..marked });
         }
@@ -150,7 +149,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<Vec<Answer>>> {
         let counts = batch([trajectory]).counts;
         let answers = match &self.between {
-            Between::Nothing | Between::Detected(_) => return Ok(None),
+            Between::Nothing | Between::Marked(_) => return Ok(None),
             Between::Refined(refiner) => refiner.refine(&counts, maps.unwrap_or_default()),
             Between::Localised(localiser) => localiser.windows(&counts, None),
         };
@@ -168,25 +167,12 @@ fn mask(answer: &Answer) -> Mask {
     mask_of(&targets.collect::<Vec<_>>())
 }
 
-/// What `detect` marks in the evaluated frames, each component being one target.
-fn marked(detect: fn(&[f64]) -> Detected, trajectory: &Trajectory) -> Answered {
-    let counts = batch([trajectory]).counts;
-    let frames: Vec<&[f32]> = counts.chunks_exact(FRAME_LEN).collect();
-    let (mut targets, mut masks) = (Vec::new(), Vec::new());
-    for at in scored_frames(frames.len(), frames.len()) {
-        let frame: Vec<f64> = frames[at].iter().map(|&c| f64::from(c)).collect();
-        let Detected { mask, saliency } = detect(&frame);
-        let target = |pixels: &Vec<usize>| {
-            let [x, y] = centroid(pixels, |at| saliency[at]);
-            let score = pixels.iter().map(|&at| saliency[at]).sum();
-            Detection { x, y, score }
-        };
-        targets.push(components(&mask).iter().map(target).collect());
-        masks.push(mask);
-    }
-    Answered {
+/// What `detector` marks in the evaluated frames, each component being one target.
+fn marked(detector: &dyn Marks, trajectory: &Trajectory) -> Result<Answered> {
+    let found = detector.marks(trajectory)?;
+    Ok(Answered {
         maps: None,
-        targets: Some(targets),
-        masks: Some(masks),
-    }
+        targets: Some(found.iter().map(Detected::targets).collect()),
+        masks: Some(found.iter().map(|found| found.mask).collect()),
+    })
 }

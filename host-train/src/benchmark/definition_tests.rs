@@ -141,6 +141,14 @@ fn refusals_name_row_and_field() {
             "off_grid is fit, expected components",
         ),
         (
+            "[[row]]\nname = 'a'\nmethod = 'dna-net'\noff_grid = 'fit-from-map'",
+            "off_grid is fit-from-map, expected components",
+        ),
+        (
+            "[[row]]\nname = 'a'\nmethod = 'msh-net'\ngrid = true",
+            "grid: the row has no map",
+        ),
+        (
             "[[row]]\nname = 'a'\nmethod = 'ista'\noff_grid = 'head'",
             "no offset head",
         ),

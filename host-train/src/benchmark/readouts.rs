@@ -2,7 +2,7 @@
 
 use super::row::Work;
 use super::text::{OffGrid, RowText};
-use crate::methods::{Method, Readout, Solution};
+use crate::methods::{Answers, Method, Readout, Solution};
 use crate::{Error, Result};
 
 /// Which readouts the row gets.
@@ -15,9 +15,14 @@ pub(super) fn readouts(
         Work::Model(model) => model.config()?.head.is_some(),
         _ => false,
     };
-    let usual = match (work, method.map(|method| method.solution)) {
+    let solution = method.map(|method| method.solution);
+    let is_detector = match (work, solution) {
+        (Work::Method(_), Some(Solution::Network(network))) => network.answers() == Answers::Masks,
+        _ => matches!(work, Work::Detector(_)),
+    };
+    let usual = match (work, solution) {
         (Work::Fit, _) => (false, OffGrid::Fit),
-        (Work::Detector(_), _) => (false, OffGrid::Components),
+        _ if is_detector => (false, OffGrid::Components),
         (Work::Model(_), Some(Solution::DeRefNet { readout, .. })) => match readout {
             Readout::OffGrid => (false, OffGrid::HeadFit),
             Readout::Grid | Readout::QuantisedGrid => (true, OffGrid::FitFromMap),
@@ -25,7 +30,6 @@ pub(super) fn readouts(
         (Work::Model(_), None) if head => (true, OffGrid::HeadFit),
         _ => (true, OffGrid::FitFromMap),
     };
-    let is_detector = matches!(work, Work::Detector(_));
     let has_map = !(is_detector || matches!(work, Work::Fit));
     let grid = text.grid.unwrap_or(usual.0);
     let off_grid = text.off_grid.unwrap_or(usual.1);

@@ -21,8 +21,9 @@ use crate::cli::backend::{BackendKind, OnBackend};
 use crate::cli::interrupt;
 use crate::cli::progress::Progress;
 use crate::eval::network::{Inference, Network};
-use crate::methods::Trained;
 use crate::methods::evaluate::{Maps, Solver};
+use crate::methods::marks::Filter;
+use crate::methods::{Answers, Trained};
 use crate::model::DeRefNet;
 use crate::scene::Trajectory;
 use crate::train::journal::Journal;
@@ -264,7 +265,11 @@ impl OnBackend for Evaluating<'_> {
         match &seed.row.work {
             Work::Method(_) => {
                 let (trained, _) = Trained::load(&best)?;
-                seed.judge(Some(&trained.on(&backend)), None)
+                let ready = trained.on(&backend);
+                match trained.answers() {
+                    Answers::Maps => seed.judge(Some(&ready), None),
+                    Answers::Masks => seed.judge_by(Reader::of_detector(&ready)),
+                }
             }
             Work::DeRefNet(_) => {
                 let (network, _) = DeRefNet::load(&best)?;
@@ -280,7 +285,7 @@ impl OnBackend for Evaluating<'_> {
                 seed.judge(Some(&solver), None)
             }
             Work::Fit => seed.judge(None, None),
-            Work::Detector(detect) => seed.judge_by(Reader::of_detector(*detect)),
+            Work::Detector(detect) => seed.judge_by(Reader::of_detector(&Filter(*detect))),
         }
     }
 }

@@ -267,8 +267,10 @@ fn describe(answer: &Answer) -> String {
         "stopped; go on with --resume"
     };
     let best = answer.best.map_or_else(String::new, |best| {
+        let overlap = best.iou.map(|iou| format!("IoU {iou:.2}, "));
+        let overlap = overlap.unwrap_or_default();
         format!(
-            "best validation: CSO-mAP {:.2}, AP25 {:.2} after {} steps\n",
+            "best validation: {overlap}CSO-mAP {:.2}, AP25 {:.2} after {} steps\n",
             best.cso_map, best.ap25, best.step
         )
     });

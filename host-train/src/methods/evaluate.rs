@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::net::scored_frames;
 use super::trained::Ready;
-use super::{Method, Solution, Solve};
+use super::{Answers, Method, Solution, Solve};
 use crate::backend::Backend;
 use crate::eval::metric::FrameResult;
 use crate::eval::network::{batch, centres, read_grid};
@@ -23,6 +23,10 @@ pub trait Maps: Sync {
 
 impl<B: Backend> Maps for Ready<'_, B> {
     fn maps(&self, trajectory: &Trajectory) -> Result<Vec<f32>> {
+        if self.trained().answers() != Answers::Maps {
+            let key = self.trained().method.key;
+            return Err(Error::usage(format!("{key} marks pixels, it has no map")));
+        }
         let frames = batch([trajectory]);
         let maps = Ready::maps(self, &frames);
         if maps.len() != frames.length * MAP_LEN {

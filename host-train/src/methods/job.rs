@@ -19,7 +19,8 @@ pub struct Job<'a> {
     pub form: Form,
     /// Frames.
     pub input: Input<'a>,
-    /// Label maps `(frames, 1089)`.
+    /// What is wanted of the frames: label maps `(frames, 1089)` or masks `(frames, 121)`, as the
+    /// network answers.
     pub labels: &'a [f32],
     /// Weights of the loss.
     pub summation: Summation,

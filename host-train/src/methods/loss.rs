@@ -1,12 +1,14 @@
 //! How methods are trained: optimiser, and the terms of their losses.
 
-use derefnet_core::physics::MAP_LEN;
+use derefnet_core::physics::{FRAME_SIDE, MAP_LEN};
 use serde::{Deserialize, Serialize};
 
+use super::detectors::masks_at;
 use super::net::{Map, Net};
 use super::{Answer, Term};
 use crate::autograd::Var;
-use crate::ops::{AbsoluteError, SquaredError, WeightedSum};
+use crate::ops::{AbsoluteError, MaskLoss, Overlap, SquaredError, WeightedSum};
+use crate::tensor::Shape;
 
 /// Which weights the terms of a loss get.
 ///
@@ -23,13 +25,15 @@ pub enum Summation {
     Written,
 }
 
-/// How far an answer is from the label map.
+/// How far an answer is from the label map or mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// Mean of squares.
     Square,
     /// Mean of magnitudes.
     Absolute,
+    /// How logits overlap with masks; always over all frames.
+    Overlap(Overlap),
 }
 
 /// Over which frames.
@@ -64,6 +68,15 @@ impl DataTerm {
             measure: Measure::Square,
             over,
             weights: [written, effective],
+        }
+    }
+
+    /// How logits overlap with the masks of all frames.
+    pub const fn overlap(overlap: Overlap) -> Self {
+        Self {
+            measure: Measure::Overlap(overlap),
+            over: Over::All,
+            weights: [1.0, 1.0],
         }
     }
 }
@@ -104,8 +117,8 @@ pub fn pairs_or_frames(as_run: bool) -> &'static [DataTerm] {
 /// Mean of squares over the scored frames.
 pub const SCORED: &[DataTerm] = &[DataTerm::square(Over::Scored, 1.0, 1.0)];
 
-/// The loss of `answer` against `labels (frames, 33, 33, 1)` of the whole batch, and of that its data
-/// terms.
+/// The loss of `answer` against `labels` of the whole batch, label maps `(frames, 33, 33, 1)` or masks
+/// `(frames, 11, 11, 1)`, and of that its data terms.
 pub fn record(
     net: &mut Net<'_>,
     data: &[DataTerm],
@@ -140,6 +153,11 @@ pub fn record(
 }
 
 fn data_term(net: &mut Net<'_>, term: &DataTerm, map: Map, labels: &[f32]) -> Var {
+    let is_square = match term.measure {
+        Measure::Overlap(overlap) => return overlapping(net, overlap, map, labels),
+        Measure::Square => true,
+        Measure::Absolute => false,
+    };
     let frames = net.frame_count();
     let labels = net.constant(with_count(map, frames), labels);
     let whole = map.shape.n == frames;
@@ -157,14 +175,28 @@ fn data_term(net: &mut Net<'_>, term: &DataTerm, map: Map, labels: &[f32]) -> Va
     let len = map.shape.len();
     let scale = scale / len as f32;
     let inputs = [map.var, labels.var];
-    match term.measure {
-        Measure::Square => net.apply(SquaredError { len, scale }, &inputs),
-        Measure::Absolute => net.apply(AbsoluteError { len, scale }, &inputs),
+    match is_square {
+        true => net.apply(SquaredError { len, scale }, &inputs),
+        false => net.apply(AbsoluteError { len, scale }, &inputs),
     }
 }
 
-fn with_count(map: Map, n: usize) -> crate::tensor::Shape {
-    crate::tensor::Shape { n, ..map.shape }
+fn with_count(map: Map, n: usize) -> Shape {
+    Shape { n, ..map.shape }
+}
+
+/// Logits of any side against masks.
+fn overlapping(net: &mut Net<'_>, overlap: Overlap, logits: Map, masks: &[f32]) -> Var {
+    let Shape { n, h, w, .. } = logits.shape;
+    let shape = Shape {
+        n,
+        h: FRAME_SIDE,
+        w: FRAME_SIDE,
+        c: 1,
+    };
+    let masks = net.constant(shape, masks);
+    let masks = masks_at(net, masks, h);
+    net.apply(MaskLoss { n, h, w, overlap }, &[logits.var, masks.var])
 }
 
 /// Mean over all pairs of frames of a trajectory and all cells.

@@ -11,6 +11,7 @@
 
 mod adversarial;
 mod alignments;
+pub mod answers;
 mod bid;
 pub mod blocks;
 mod bsrgan;
@@ -18,6 +19,8 @@ pub mod config;
 mod count;
 mod dbpn;
 mod deref_net;
+mod detectors;
+mod dna_net;
 mod edsr;
 mod espcn;
 mod esrgan;
@@ -30,11 +33,14 @@ mod ista_net;
 mod ista_net_plus;
 mod ista_net_plus_plus;
 pub mod job;
+mod l2sk_net;
 mod lamp;
 mod liht;
 mod lista;
 mod live;
 pub mod loss;
+pub mod marks;
+mod msh_net;
 pub mod net;
 mod ours;
 mod published;
@@ -53,9 +59,11 @@ mod top_hat;
 mod trained;
 mod usr_net;
 
+pub use answers::Answers;
 pub use config::MethodConfig;
 pub use count::{Plan, plan, plan_of_model};
 pub use live::leaves;
+pub use marks::Detected;
 pub use published::{Published, Reference};
 pub use run::MethodRun;
 pub use trained::{Ready, Trained};
@@ -63,11 +71,8 @@ pub use trained::{Ready, Trained};
 use loss::Training;
 use net::{Map, Net};
 
-use derefnet_core::physics::FRAME_LEN;
-
 use crate::autograd::Var;
 use crate::backend::counting::Steps;
-use crate::eval::masks::Mask;
 use crate::model::ModelConfig;
 use crate::{Error, Result};
 
@@ -84,9 +89,10 @@ pub struct Variant {
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Maps `(frames, 33, 33, 1)`, counts; of the scored frames alone where the network sees
-    /// sequences.
+    /// sequences. Of a detector logits `(frames, 11, 11, 1)`.
     pub map: Map,
-    /// Earlier answers, which the data terms judge like the last one.
+    /// Earlier answers, which the data terms judge like the last one; a detector's may have other
+    /// sides.
     pub earlier: Vec<Map>,
     /// Terms of the loss beside the data terms; empty unless training follows.
     pub terms: Vec<Term>,
@@ -131,6 +137,11 @@ pub trait Network: Sync {
         Steps::Gram
     }
 
+    /// What it answers, and is trained towards.
+    fn answers(&self) -> Answers {
+        Answers::Maps
+    }
+
     /// Whether it sees five frames at a time and answers for the scored ones alone.
     fn sees_sequences(&self) -> bool {
         false
@@ -151,15 +162,6 @@ pub struct Adversary {
 
 /// A map `(1089)` in counts of one frame `(121)`, by the named variant.
 pub type Solve = fn(frame: &[f64], variant: &str) -> Result<Vec<f64>>;
-
-/// What a detector makes of a frame.
-#[derive(Clone, Debug)]
-pub struct Detected {
-    /// The pixels that it marks.
-    pub mask: Mask,
-    /// What it judged them by, counts above their surroundings.
-    pub saliency: [f64; FRAME_LEN],
-}
 
 /// How a method comes to its answers.
 #[derive(Clone, Copy)]
@@ -182,7 +184,7 @@ pub enum Solution {
     },
     /// The fit of point sources alone, [`derefnet_core::locate`].
     Fit,
-    /// A detector, which marks pixels of one frame `(121)` at a time.
+    /// A detector without parameters, which marks pixels of one frame `(121)` at a time.
     Detector(fn(frame: &[f64]) -> Detected),
 }
 
@@ -283,7 +285,13 @@ pub(crate) const AS_PUBLISHED: &[Variant] = &[Variant {
 }];
 
 /// Networks and detectors that only other tables have.
-pub const ABLATIONS: &[Method] = &[alignments::METHOD, top_hat::METHOD];
+pub const ABLATIONS: &[Method] = &[
+    alignments::METHOD,
+    top_hat::METHOD,
+    msh_net::METHOD,
+    dna_net::METHOD,
+    l2sk_net::METHOD,
+];
 
 /// All methods: Table 7 in its order, then ours.
 pub const METHODS: &[Method] = &[

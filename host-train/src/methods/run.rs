@@ -12,19 +12,20 @@ use std::time::Duration;
 use super::config::MethodConfig;
 use super::count::{Plan, plan};
 use super::evaluate::results;
+use super::marks::judged;
 use super::sensor::Sensor;
 use super::state::State;
 use super::tensors::initialise;
 use super::trained::Trained;
-use super::{Method, Network};
+use super::{Answers, Method, Network};
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::dataset::qinit;
-use crate::eval::metric::{Report, evaluate};
+use crate::eval::metric::evaluate;
 use crate::model::{Parameter, Provenance};
 use crate::scene::Trajectory;
 use crate::train::adam::to_host;
-use crate::train::drive::{Pace, Training, drive};
+use crate::train::drive::{Pace, Training, Validation, drive};
 use crate::train::journal::Journal;
 use crate::train::run::{CHECKPOINT, Event, StepLosses, Stop};
 use crate::train::{Best, Optimiser, Ranks, Source, start};
@@ -227,19 +228,27 @@ impl<B: Backend> Training for MethodRun<B> {
         &mut self.state.best
     }
 
-    /// The published rule: CSO-mAP alone.
+    /// The published rules: CSO-mAP alone, the overlap of masks where pixels are marked.
     fn score(best: &Best) -> f64 {
-        best.cso_map
+        best.iou.unwrap_or(best.cso_map)
     }
 
     fn advance(&mut self) -> Result<StepLosses> {
         Self::advance(self)
     }
 
-    fn evaluate(&mut self) -> Result<Report> {
+    fn evaluate(&mut self) -> Result<Validation> {
         let trained = self.trained()?;
-        let found = results(&trained.on(&self.backend), &self.validation, || Ok(()))?;
-        evaluate(&found)
+        let ready = trained.on(&self.backend);
+        if trained.answers() == Answers::Maps {
+            let found = results(&ready, &self.validation, || Ok(()))?;
+            return Ok(evaluate(&found)?.into());
+        }
+        let (found, tally) = judged(&ready, &self.validation)?;
+        Ok(Validation {
+            report: evaluate(&found)?,
+            iou: tally.scores().map(|scores| scores.iou),
+        })
     }
 
     fn save(&mut self) -> Result<()> {

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::Adversary;
 use super::job::{Job, Recorded};
 use super::live::{leaves, updated};
 use super::net::{Form, Input};
 use super::run::MethodRun;
+use super::{Adversary, Answers};
 use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
 use crate::eval::network::batch;
 use crate::model::Frames;
-use crate::scene::{Trajectory, label_map};
+use crate::scene::Trajectory;
 use crate::train::drive::Training;
 use crate::train::run::StepLosses;
 use crate::{Error, Result};
@@ -28,18 +28,17 @@ struct Passed<B: Backend> {
     maps: Vec<f32>,
 }
 
-/// Frames and label maps of a step.
+/// Frames of a step, and the label maps or masks wanted of them.
 struct Batch {
     frames: Frames,
     labels: Vec<f32>,
 }
 
 impl Batch {
-    fn new(trajectories: &[Trajectory]) -> Self {
-        let truth = trajectories.iter().flat_map(|t| &t.truth);
+    fn new(trajectories: &[Trajectory], answers: Answers) -> Self {
         Self {
             frames: batch(trajectories),
-            labels: truth.flat_map(|targets| label_map(targets)).collect(),
+            labels: answers.wanted(trajectories.iter().flat_map(|t| &t.truth)),
         }
     }
 }
@@ -51,7 +50,7 @@ impl<B: Backend> MethodRun<B> {
         let (size, period) = (config.batch, config.train_trajectories);
         let numbered = self.source.batch(self.state.step, size, period, &(0..size));
         let trajectories: Vec<Trajectory> = numbered.into_iter().map(|(_, t)| t).collect();
-        let batch = Batch::new(&trajectories);
+        let batch = Batch::new(&trajectories, self.network.answers());
         let passed = self.backend.pass(|| self.method_pass(&batch));
         let mut losses = passed.losses;
         let maps = self.descend(0, passed)?;

@@ -1,6 +1,6 @@
 //! White top-hat: what a frame has beyond its opening, thresholded.
 //!
-//! The classical detector of small bright targets, in place of the four networks of SeqCSIST Table 8.
+//! The classical detector of small bright targets, beside the networks of SeqCSIST Table 8.
 
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE};
 

@@ -13,7 +13,7 @@ use super::live::{Live, leaves};
 use super::net::{Form, Input, Net};
 use super::sensor::Sensor;
 use super::tensors::{Role, initialise};
-use super::{Answer, Method, Network};
+use super::{Answer, Answers, Method, Network};
 use crate::autograd::Tape;
 use crate::backend::Backend;
 use crate::model::file::{Tensors, header_text, parse_header};
@@ -101,6 +101,11 @@ impl Trained {
     /// Whether it answers for the scored frames alone.
     pub fn sees_sequences(&self) -> bool {
         self.network.sees_sequences()
+    }
+
+    /// What it answers for a frame.
+    pub fn answers(&self) -> Answers {
+        self.network.answers()
     }
 
     /// Describes the network.
@@ -199,8 +204,13 @@ pub struct Ready<'a, B: Backend> {
 }
 
 impl<B: Backend> Ready<'_, B> {
+    /// The trained method.
+    pub(super) fn trained(&self) -> &Trained {
+        self.trained
+    }
+
     /// Maps, counts, `(frames, 1089)`: of all frames, or of the scored ones where the method sees
-    /// sequences.
+    /// sequences. Of a detector logits `(frames, 121)`.
     pub fn maps(&self, frames: &Frames) -> Vec<f32> {
         self.backend.pass(|| {
             let mut tape = Tape::new(self.backend);

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | input `frames` | `(N, 11, 11)`, `(N, 5, 11, 11)` where sequences are seen | frames, counts |
 //! | output `map` | `(N, 33, 33)` | counts in cells of a third of a pixel, of the middle frame |
+//! | or `logits` | `(N, 11, 11)` | of a detector: positive where a pixel is marked |
 //!
 //! What depends on no frame is computed beforehand. What depends on a frame's place in its trajectory is
 //! as in trajectories of five frames.
@@ -14,7 +15,7 @@ mod sequence;
 
 use std::collections::BTreeMap;
 
-use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, MAP_SIDE, PSF_SIGMA, WINDOW};
+use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, PSF_SIGMA, WINDOW};
 
 use super::encode;
 use super::graph::{Builder, Value};
@@ -22,9 +23,9 @@ use crate::autograd::{Tape, Var};
 use crate::backend::Backend;
 use crate::backend::counting::{Counting, Steps};
 use crate::backend::cpu::Cpu;
-use crate::methods::Trained;
 use crate::methods::net::{Form, Input, Net, Recorder};
 use crate::methods::tensors::Spec;
+use crate::methods::{Answers, Trained};
 use crate::model::{Parameter, Provenance};
 use crate::ops::{Op, Operator};
 use crate::{Error, Result};
@@ -157,11 +158,17 @@ impl Trained {
                 "has an operator that is not exported, {name}"
             )));
         }
-        let map = drawing.value_of(answer.map.var, [1, MAP_SIDE, MAP_SIDE]);
+        let side = self.answers().side();
+        let map = drawing.value_of(answer.map.var, [1, side, side]);
         let map = map.ok_or_else(|| refuse("answers the same to all frames"))?;
-        let map = drawing.builder.reshape("map", &map, 1, &[MAP_SIDE; 2]);
-        let about =
-            "counts in cells of a third of a pixel; cell (i, j) is at ((i-1)/3, (j-1)/3) pixels";
+        let (name, about) = match self.answers() {
+            Answers::Maps => (
+                "map",
+                "counts in cells of a third of a pixel; cell (i, j) is at ((i-1)/3, (j-1)/3) pixels",
+            ),
+            Answers::Masks => ("logits", "positive where a pixel is marked"),
+        };
+        let map = drawing.builder.reshape(name, &map, 1, &[side; 2]);
         drawing.builder.output(&map, about);
         let provenance = serde_json::to_string(provenance)
             .map_err(|e| Error::usage(format!("metadata: {e}")))?;

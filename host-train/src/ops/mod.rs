@@ -13,11 +13,13 @@ mod deform_sample;
 mod gather;
 mod group_scale;
 mod loss;
+mod mask_loss;
 mod normalise;
 mod offset_likelihood;
 mod per_item;
 mod pixel_shuffle;
 mod pointwise;
+mod pool;
 mod prelu;
 mod resize;
 mod row_stats;
@@ -38,11 +40,13 @@ pub use deform_sample::DeformSample;
 pub use gather::Gather;
 pub use group_scale::GroupScale;
 pub use loss::{AbsoluteError, SquaredError, WeightedSum};
+pub use mask_loss::{MaskLoss, Overlap};
 pub use normalise::{Moments, Normalise};
 pub use offset_likelihood::{OffsetLikelihood, Wanted};
 pub use per_item::{Id, PerItem};
 pub use pixel_shuffle::PixelShuffle;
 pub use pointwise::{Function, Pointwise};
+pub use pool::{Pool, Take};
 pub use prelu::Prelu;
 pub use resize::{Interpolation, Resize};
 pub use row_stats::{RowCount, RowRms};
@@ -101,6 +105,7 @@ operators!(
     DeformSample,
     Gather,
     GroupScale,
+    MaskLoss,
     Moments,
     Mul,
     Normalise,
@@ -108,6 +113,7 @@ operators!(
     PerItem,
     PixelShuffle,
     Pointwise,
+    Pool,
     PowerIteration,
     Prelu,
     Resize,

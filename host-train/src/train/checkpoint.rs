@@ -19,6 +19,9 @@ pub struct Best {
     pub cso_map: f64,
     /// AP25, grid readout, per cent.
     pub ap25: f64,
+    /// Overlap of masks, per cent, of a detector, whose components stand for cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou: Option<f64>,
 }
 
 impl Best {

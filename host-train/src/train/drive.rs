@@ -32,6 +32,21 @@ impl Pace<'_> {
     }
 }
 
+/// What a validation finds.
+#[derive(Clone, Debug)]
+pub(crate) struct Validation {
+    /// Of the grid readout; of a detector, whose components stand for cells.
+    pub(crate) report: Report,
+    /// Overlap of a detector's masks, per cent.
+    pub(crate) iou: Option<f64>,
+}
+
+impl From<Report> for Validation {
+    fn from(report: Report) -> Self {
+        Self { report, iou: None }
+    }
+}
+
 /// A training, as its loop sees it.
 pub(crate) trait Training {
     /// How far it is.
@@ -59,7 +74,7 @@ pub(crate) trait Training {
     ///
     /// # Errors
     /// If a map is not finite.
-    fn evaluate(&mut self) -> Result<Report>;
+    fn evaluate(&mut self) -> Result<Validation>;
 
     /// Stages that give nothing; see [`Event::Dead`].
     fn dead_stages(&self) -> Vec<usize> {
@@ -175,7 +190,7 @@ fn end(training: &mut impl Training) -> Result<()> {
 /// # Errors
 /// If a map is not finite or a file cannot be written.
 pub(crate) fn validate<T: Training>(training: &mut T) -> Result<Report> {
-    let report = training.evaluate()?;
+    let Validation { report, iou } = training.evaluate()?;
     let step = training.pace().step;
     let row = ValidationRow::new(step, &report);
     training.log().validation(&row);
@@ -183,6 +198,7 @@ pub(crate) fn validate<T: Training>(training: &mut T) -> Result<Report> {
         step,
         cso_map: report.cso_map,
         ap25: report.ap25,
+        iou,
     };
     let best = training.best();
     if best.is_none_or(|best| T::score(&found) > T::score(&best)) {

@@ -8,12 +8,12 @@ use super::Ranks;
 use super::adam::to_host;
 use super::checkpoint::Best;
 use super::config::Objective;
-use super::drive::{Pace, Training};
+use super::drive::{Pace, Training, Validation};
 use super::journal::Journal;
 use super::run::{CHECKPOINT, Run, StepLosses};
 use crate::Result;
 use crate::backend::Backend;
-use crate::eval::metric::{Report, evaluate};
+use crate::eval::metric::evaluate;
 use crate::eval::network::{Inference, batch, grid_results};
 use crate::eval::offgrid::{Localiser, Method, frame_results};
 use crate::model::{DeRefNet, Provenance};
@@ -62,7 +62,7 @@ impl<B: Backend> Training for Run<B> {
         self.model().dead_stages(&self.backend, &frames.counts)
     }
 
-    fn evaluate(&mut self) -> Result<Report> {
+    fn evaluate(&mut self) -> Result<Validation> {
         self.refresh();
         let model = self.model();
         let inference = Inference::new(&model, &self.backend);
@@ -75,7 +75,7 @@ impl<B: Backend> Training for Run<B> {
                 frame_results(&self.validation, &answers)
             }
         };
-        evaluate(&results)
+        Ok(evaluate(&results)?.into())
     }
 
     /// Checks that all ranks have the same weights: nothing else would show if one had strayed.

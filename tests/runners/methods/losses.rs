@@ -11,8 +11,11 @@ use derefnet::methods::net::{Form, Input};
 use derefnet::methods::sensor::Sensor;
 use derefnet::methods::tensors::initialise;
 use derefnet::methods::{Method, leaves, plan};
-use derefnet::scene::{SceneConfig, generate, label_map};
-use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
+use derefnet::ops::{MaskLoss, Overlap};
+use derefnet::scene::{SceneConfig, generate};
+use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE, MAP_LEN};
+use derefnet_tests::cases::wide;
+use derefnet_tests::oracle::mask_loss;
 use derefnet_tests::tolerance::LOSS_VALUE;
 
 /// Frames of a trajectory, and trajectories of the batch.
@@ -35,9 +38,11 @@ fn find(key: &str, variant: &str, summation: Summation) -> Found {
     };
     let made = (0..TRAJECTORIES).map(|i| generate(&scene, 1, Split::Train, i));
     let trajectories: Vec<_> = made.collect();
-    let truth = trajectories.iter().flat_map(|t| &t.truth);
-    let labels: Vec<f32> = truth.flat_map(|targets| label_map(targets)).collect();
     let method = Method::find(key).unwrap();
+    let network = method.network().unwrap();
+    let labels = network
+        .answers()
+        .wanted(trajectories.iter().flat_map(|t| &t.truth));
     let plan = plan(method, Some(variant), 0.0).unwrap();
     let sensor = Sensor::new(
         (0..MAP_LEN * FRAME_LEN)
@@ -49,7 +54,7 @@ fn find(key: &str, variant: &str, summation: Summation) -> Found {
     let values: Vec<_> = tensors.iter().map(|t| cpu.upload(&t.values)).collect();
     let frames = batch(&trajectories);
     let job = Job {
-        network: method.network().unwrap(),
+        network,
         form: Form {
             variant: method.variant(Some(variant)).unwrap(),
             width: 0.0,
@@ -155,4 +160,27 @@ fn sums_are_those_of_the_authors() {
     weighed("rpca-net", "as-run", effective, &[1.8], 0.99);
     weighed("rpca-net", "as-run", written, &[0.9], 0.09);
     weighed("srgan", "without-vgg", written, &[0.01], 0.005);
+}
+
+/// Every frame counts, and every head alike: DNANet's four at the frame's own pixels, MSHNet's fused answer
+/// there and its four scales at theirs.
+#[test]
+fn detectors_see_the_masks_of_all_frames() {
+    for (key, variant, overlap, heads) in [
+        ("dna-net", "as-published", Overlap::Soft, 4),
+        ("msh-net", "no-warm-up", Overlap::Sensitive, 5),
+    ] {
+        let found = find(key, variant, Summation::Effective);
+        let n = frames().count();
+        assert_eq!(found.maps.len(), n * FRAME_LEN);
+        assert_eq!(found.labels.len(), n * FRAME_LEN);
+        let (h, w) = (FRAME_SIDE, FRAME_SIDE);
+        let inputs = [wide(&found.maps), wide(&found.labels)];
+        close(
+            found.data[0],
+            mask_loss::forward(&MaskLoss { n, h, w, overlap }, &inputs)[0],
+        );
+        assert_eq!(found.data.len(), heads);
+        close(found.total, mean(found.data.iter().copied()));
+    }
 }

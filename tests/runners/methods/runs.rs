@@ -8,7 +8,8 @@ use derefnet::dataset::Split;
 use derefnet::eval::metric::evaluate;
 use derefnet::methods::config::trainable;
 use derefnet::methods::evaluate::{Solver, results};
-use derefnet::methods::{Method, MethodConfig, MethodRun, Trained};
+use derefnet::methods::marks::judged;
+use derefnet::methods::{Answers, Method, MethodConfig, MethodRun, Trained};
 use derefnet::model::Provenance;
 use derefnet::scene::{SceneConfig, generate};
 use derefnet::train::Event;
@@ -76,8 +77,11 @@ fn goes_to_a_file_and_back(trained: &Trained, folder: &Path) {
     let trajectory = generate(&scene, 1, Split::Test, 0);
     let cpu = Cpu::new();
     let found = |trained: &Trained| {
-        let ready = trained.on(&cpu);
-        results(&ready, std::slice::from_ref(&trajectory), || Ok(())).unwrap()
+        let (ready, all) = (trained.on(&cpu), std::slice::from_ref(&trajectory));
+        match trained.answers() {
+            Answers::Maps => results(&ready, all, || Ok(())).unwrap(),
+            Answers::Masks => judged(&ready, all).unwrap().0,
+        }
     };
     let before = found(trained);
     assert_eq!(before.len(), 4);

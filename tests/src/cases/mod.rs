@@ -17,12 +17,14 @@ pub mod gather;
 mod graph;
 pub mod group_scale;
 pub mod loss;
+pub mod mask_loss;
 pub mod method_step;
 pub mod normalise;
 pub mod offset_likelihood;
 pub mod per_item;
 pub mod pixel_shuffle;
 pub mod pointwise;
+pub mod pool;
 pub mod prelu;
 pub mod resize;
 pub mod row_stats;
@@ -177,11 +179,13 @@ macro_rules! every_operator {
             gather
             group_scale
             loss
+            mask_loss
             normalise
             offset_likelihood
             per_item
             pixel_shuffle
             pointwise
+            pool
             prelu
             resize
             row_stats

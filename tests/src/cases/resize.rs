@@ -18,7 +18,11 @@ pub struct Problem {
     pub seed: u64,
 }
 
-const KINDS: [Interpolation; 2] = [Interpolation::Nearest, Interpolation::Bilinear];
+const KINDS: [Interpolation; 3] = [
+    Interpolation::Nearest,
+    Interpolation::Bilinear,
+    Interpolation::Aligned,
+];
 
 /// Random problems, larger and smaller.
 pub fn problems() -> impl Strategy<Value = Problem> {
@@ -65,6 +69,13 @@ pub fn named() -> Vec<(&'static str, Problem)> {
         ),
         ("twice as large", problem(4, 32, 8, Interpolation::Bilinear)),
         ("the same", problem(5, 2, 5, Interpolation::Bilinear)),
+        ("corners meet", problem(8, 16, 16, Interpolation::Aligned)),
+        ("every other", problem(16, 16, 8, Interpolation::Aligned)),
+        (
+            "one pixel everywhere",
+            problem(1, 9, 16, Interpolation::Aligned),
+        ),
+        ("the first pixel", problem(7, 3, 1, Interpolation::Aligned)),
     ]
 }
 

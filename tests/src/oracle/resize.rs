@@ -1,6 +1,13 @@
-//! `y[n,i,j,c] = Σ R[i,k] · C[j,l] · x[n,k,l,c]`, pixel centres at half-integers.
+//! `y[n,i,j,c] = Σ R[i,k] · C[j,l] · x[n,k,l,c]`, pixel centres at half-integers or corners aligned.
 
 use derefnet::ops::{Interpolation, Resize};
+
+/// Adds what a place between two inputs has of either.
+fn between(row: &mut [f64], place: f64) {
+    let (first, rest) = (place.floor() as usize, place - place.floor());
+    row[first] += 1.0 - rest;
+    row[(first + 1).min(row.len() - 1)] += rest;
+}
 
 /// `(to, from)`: how much of each input an output is.
 fn matrix(interpolation: Interpolation, from: usize, to: usize) -> Vec<Vec<f64>> {
@@ -10,10 +17,14 @@ fn matrix(interpolation: Interpolation, from: usize, to: usize) -> Vec<Vec<f64>>
             Interpolation::Nearest => row[i * from / to] = 1.0,
             Interpolation::Bilinear => {
                 let ratio = from as f64 / to as f64;
-                let place = ((i as f64 + 0.5) * ratio - 0.5).clamp(0.0, from as f64 - 1.0);
-                let (first, rest) = (place.floor() as usize, place - place.floor());
-                row[first] += 1.0 - rest;
-                row[(first + 1).min(from - 1)] += rest;
+                between(
+                    &mut row,
+                    ((i as f64 + 0.5) * ratio - 0.5).clamp(0.0, from as f64 - 1.0),
+                );
+            }
+            Interpolation::Aligned if to == 1 => row[0] = 1.0,
+            Interpolation::Aligned => {
+                between(&mut row, (i * (from - 1)) as f64 / (to as f64 - 1.0));
             }
         }
         row

@@ -4,7 +4,8 @@ use super::{Map, Net, scored_frames};
 use crate::autograd::Var;
 use crate::ops::{
     AbsoluteError, Add, Concat, DataStep, Function, Gather, GroupScale, Interpolation, Mul,
-    PixelShuffle, Pointwise, Prelu, Resize, Rule, Shrink, SoftThreshold, SquaredError, Sub,
+    PixelShuffle, Pointwise, Pool, Prelu, Resize, Rule, Shrink, SoftThreshold, SquaredError, Sub,
+    Take,
 };
 use crate::tensor::Shape;
 
@@ -149,6 +150,19 @@ impl Net<'_> {
             h: side,
             w: side,
             interpolation,
+        };
+        Map {
+            var: self.apply(op, &[x.var]),
+            shape: op.output(),
+        }
+    }
+
+    /// One value per window of `window` rows and columns, and channel.
+    pub fn pool(&mut self, x: Map, window: [usize; 2], take: Take) -> Map {
+        let op = Pool {
+            input: x.shape,
+            window,
+            take,
         };
         Map {
             var: self.apply(op, &[x.var]),

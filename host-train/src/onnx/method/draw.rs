@@ -4,7 +4,7 @@ use super::{Drawing, Node};
 use crate::autograd::Var;
 use crate::backend::Backend;
 use crate::onnx::graph::{Constant, Value, ints};
-use crate::ops::{Function, Interpolation, Op, Operator, Resize, Stride};
+use crate::ops::{Function, Interpolation, Op, Operator, Pool, Resize, Stride, Take};
 use crate::tensor::Shape;
 
 /// `(c, h, w)` of a shape.
@@ -110,6 +110,7 @@ impl Drawing<'_> {
                 let x = b.transpose("side_by_side", &x, &[0, 1, 4, 2, 5, 3]);
                 Some(b.reshape("shuffled", &x, n, &[c, h * f, w * f]))
             }
+            Op::Pool(op) => self.pool(op, inputs[0]),
             Op::Resize(op) => self.resize(op, inputs[0]),
             Op::SoftThreshold(_) => {
                 let shape = self.shape_of(inputs[0])?;
@@ -244,6 +245,21 @@ impl Drawing<'_> {
         Some(
             self.builder
                 .concat("concat", &values.iter().collect::<Vec<_>>()),
+        )
+    }
+
+    fn pool(&mut self, op: &Pool, x: Var) -> Option<Value> {
+        let x = self.value_of(x, item(op.input))?;
+        let window = op.window.map(|side| side as i64);
+        let attributes = vec![ints("kernel_shape", &window), ints("strides", &window)];
+        let kind = match op.take {
+            Take::Mean => "AveragePool",
+            Take::Max => "MaxPool",
+        };
+        let shape = (x.batch(), &item(op.output())[..]);
+        Some(
+            self.builder
+                .node((kind, "pooled"), &[&x], attributes, shape),
         )
     }
 

@@ -20,11 +20,14 @@ impl Drawing<'_> {
         [input.c, input.h, input.w]
     }
 
-    /// [`Gather`] of whole items of a window.
+    /// [`Gather`] of whole items of a window, or of single pixels of maps of one channel.
     pub(super) fn select(&mut self, op: &Gather, x: Var) -> Option<Value> {
         let shape = self.shape_of(x)?;
         let x = self.value_of(x, shape)?;
         let len: usize = shape.iter().product();
+        if op.item == 1 && op.sources == x.batch() * len && shape[0] == 1 {
+            return Some(self.pixels(op, &x));
+        }
         if op.sources != x.batch() || op.item != len {
             return None;
         }
@@ -43,6 +46,18 @@ impl Drawing<'_> {
             (1, &[count, shape[0], shape[1], shape[2]]),
         );
         Some(b.reshape("items", &chosen, count, &shape))
+    }
+
+    /// Pixels of a window's maps, as a row for each map.
+    fn pixels(&mut self, op: &Gather, x: &Value) -> Value {
+        let (count, maps) = (op.index.len(), x.batch());
+        let index: Vec<i64> = op.index.iter().map(|&k| k as i64).collect();
+        let b = &mut self.builder;
+        let all = b.reshape("pixels", x, 1, &[op.sources]);
+        let index = b.indices(&index);
+        let (node, axis) = (("Gather", "chosen"), vec![int("axis", 1)]);
+        let chosen = b.node(node, &[&all, &index], axis, (1, &[count]));
+        b.reshape("rows", &chosen, maps, &[1, 1, count / maps])
     }
 
     /// [`GroupScale`] by one factor for all, by one per row, or by one per pixel and group.

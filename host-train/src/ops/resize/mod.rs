@@ -1,4 +1,4 @@
-//! Maps resized along rows and columns, pixel centres at half-integers, corners not aligned.
+//! Maps resized along rows and columns, pixel centres at half-integers; corners aligned where asked for.
 //!
 //! `y[n,i,j,c] = Σ R[i,k] · C[j,l] · x[n,k,l,c]`; the matrices have one or two entries per row.
 
@@ -15,6 +15,8 @@ pub enum Interpolation {
     Nearest,
     /// Linear between the two nearest pixels; beyond the outermost ones constant.
     Bilinear,
+    /// The same where the outermost pixels of both maps meet; a single one meets the first.
+    Aligned,
 }
 
 /// Resize of `x` to `(n, h, w, c)`.
@@ -67,8 +69,18 @@ fn blends(interpolation: Interpolation, from: usize, to: usize) -> Vec<Blend> {
             shares: [1.0 - rest, rest].map(|share| share as f32),
         }
     };
+    let aligned = |i: usize| {
+        let (place, gaps) = (i * (from - 1), (to - 1).max(1));
+        let (first, rest) = (place / gaps, (place % gaps) as f32 / gaps as f32);
+        Blend {
+            first,
+            second: (first + 1).min(from - 1),
+            shares: [1.0 - rest, rest],
+        }
+    };
     match interpolation {
         Interpolation::Nearest => (0..to).map(nearest).collect(),
         Interpolation::Bilinear => (0..to).map(bilinear).collect(),
+        Interpolation::Aligned => (0..to).map(aligned).collect(),
     }
 }
