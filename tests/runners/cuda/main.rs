@@ -23,7 +23,7 @@ use derefnet::methods::config::trainable;
 use derefnet::methods::{Method, MethodConfig, MethodRun};
 use derefnet::train::{Adam, AdamConfig, Event, Losses, Optimiser};
 use derefnet_tests::cases::check::Expected;
-use derefnet_tests::cases::method_step::{Problem as MethodPass, least};
+use derefnet_tests::cases::method_step::{Problem as MethodPass, measure};
 use derefnet_tests::cases::training_step::{Problem, all};
 use derefnet_tests::cases::{self, Case};
 use derefnet_tests::every_operator;
@@ -249,8 +249,8 @@ fn check_pass(problem: &MethodPass, adversary: bool) {
         let (Some(got), Some(want)) = (got, want) else {
             continue;
         };
-        let least = norm(want).max(least(&spec.name, whole));
-        let error = distance(got, want) / least.max(f64::MIN_POSITIVE);
+        let measure = measure(&spec.name, norm(want), whole);
+        let error = distance(got, want) / measure.max(f64::MIN_POSITIVE);
         assert!(
             error < METHOD_GRADIENT,
             "{name}: {}: {error:.1e}",

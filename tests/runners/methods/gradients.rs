@@ -6,7 +6,7 @@ use derefnet::backend::cpu::Cpu;
 use derefnet::methods::config::trainable;
 use derefnet::methods::tensors::Role;
 use derefnet::rng::Rng;
-use derefnet_tests::cases::method_step::{Problem, least};
+use derefnet_tests::cases::method_step::{Problem, measure};
 use derefnet_tests::exact::Exact;
 use derefnet_tests::tolerance::{METHOD_GRADIENT, METHOD_SLOPE};
 
@@ -88,7 +88,7 @@ fn compare(problem: &Problem, name: &str, exact: &[Option<Vec<f64>>], adversary:
         // The one tensor that no loss reaches.
         let hard = problem.method.key == "liht" && spec.name.ends_with("threshold");
         assert_eq!(norm(exact) == 0.0, hard, "{name}: {}", spec.name);
-        let error = norm(&differences) / norm(exact).max(least(&spec.name, whole));
+        let error = norm(&differences) / measure(&spec.name, norm(exact), whole);
         assert!(
             error < METHOD_GRADIENT,
             "{name}: {}: {error:.1e}",

@@ -17,18 +17,19 @@ use derefnet_core::physics::{FRAME_LEN, MAP_LEN};
 
 /// Share of the whole gradient below which a tensor's is judged against this share.
 const NEGLIGIBLE: f64 = 1e-5;
-/// The same of biases: before a normalisation the gradients of a thousand pixels and more cancel, and
-/// nothing but their rounding is left, 1.1e-6 of the whole at most as seen.
+/// The same of a bias so far below it: before a normalisation the gradients of a thousand pixels and more
+/// cancel, and nothing but their rounding is left, 1.1e-6 of the whole at most as seen.
 const CANCELLED: f64 = 1e-3;
 
-/// The least size against which the gradient of the tensor called `name` is judged beside the `whole` one.
-pub fn least(name: &str, whole: f64) -> f64 {
-    let share = if name.ends_with("bias") {
-        CANCELLED
+/// Against what an error of the gradient of the tensor called `name` is judged, which has this `size`
+/// beside the `whole` one.
+pub fn measure(name: &str, size: f64, whole: f64) -> f64 {
+    let least = NEGLIGIBLE * whole;
+    if name.ends_with("bias") && size < least {
+        CANCELLED * whole
     } else {
-        NEGLIGIBLE
-    };
-    share * whole
+        size.max(least)
+    }
 }
 
 /// A small network with a batch of one window.
