@@ -1,9 +1,9 @@
 //! What the learned detectors of SeqCSIST Table 8 share: the size of their frames, their block, their
 //! training.
 //!
-//! They halve maps up to four times, so that sides must be multiples of 16. Frames of 11×11 pixels are extended
-//! to 16×16 by repeating their borders, masks alike, and answers are cropped to the frame again. The
-//! input is one channel, a hundredth of the counts; MSHNet's and DNANet's authors feed three equal
+//! They halve maps up to four times, so that sides must be multiples of 16. Frames of 11×11 pixels are
+//! extended to 16×16 by repeating their borders, masks alike, and answers are cropped to the frame again.
+//! The input is one channel, a hundredth of the counts; MSHNet's and DNANet's authors feed three equal
 //! ones.
 
 use derefnet_core::physics::{FRAME_LEN, FRAME_SIDE};
