@@ -100,7 +100,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn run(args: &[String]) -> Result<bool, String> {
     let peers = args.iter().any(|arg| arg == "--peer");
     let wanted: Vec<&String> = args.iter().filter(|arg| *arg != "--peer").collect();
-    let names = [&BENCHES.map(|bench| bench.name)[..], &[MPI.name, BOARDS]].concat();
+    let names: Vec<&str> = names().chain([MPI.name, BOARDS]).collect();
     if let Some(bad) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
         let names = names.join(", ");
         return Err(format!("bench: {bad}, expected --peer or some of {names}"));

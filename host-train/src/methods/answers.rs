@@ -23,11 +23,6 @@ impl Answers {
         }
     }
 
-    /// Values of an answer.
-    pub fn count(self) -> usize {
-        self.side() * self.side()
-    }
-
     /// What is wanted of frames with these targets: label maps `(frames, 1089)`, or masks
     /// `(frames, 121)` of zeros and ones.
     pub fn wanted<'t>(self, frames: impl IntoIterator<Item = &'t Vec<Target>>) -> Vec<f32> {

@@ -1,6 +1,6 @@
 //! How methods are trained: optimiser, and the terms of their losses.
 
-use derefnet_core::physics::{FRAME_SIDE, MAP_LEN};
+use derefnet_core::physics::MAP_LEN;
 use serde::{Deserialize, Serialize};
 
 use super::detectors::masks_at;
@@ -153,13 +153,15 @@ pub fn record(
 }
 
 fn data_term(net: &mut Net<'_>, term: &DataTerm, map: Map, labels: &[f32]) -> Var {
-    let is_square = match term.measure {
-        Measure::Overlap(overlap) => return overlapping(net, overlap, map, labels),
-        Measure::Square => true,
-        Measure::Absolute => false,
-    };
     let frames = net.frame_count();
-    let labels = net.constant(with_count(map, frames), labels);
+    let side = (labels.len() / frames).isqrt();
+    let shape = Shape {
+        n: frames,
+        h: side,
+        w: side,
+        c: 1,
+    };
+    let labels = net.constant(shape, labels);
     let whole = map.shape.n == frames;
     let (map, labels, scale) = match term.over {
         Over::Pairs => return pairs(net, map, labels),
@@ -175,28 +177,15 @@ fn data_term(net: &mut Net<'_>, term: &DataTerm, map: Map, labels: &[f32]) -> Va
     let len = map.shape.len();
     let scale = scale / len as f32;
     let inputs = [map.var, labels.var];
-    match is_square {
-        true => net.apply(SquaredError { len, scale }, &inputs),
-        false => net.apply(AbsoluteError { len, scale }, &inputs),
+    match term.measure {
+        Measure::Square => net.apply(SquaredError { len, scale }, &inputs),
+        Measure::Absolute => net.apply(AbsoluteError { len, scale }, &inputs),
+        Measure::Overlap(overlap) => {
+            let Shape { n, h, w, .. } = map.shape;
+            let masks = masks_at(net, labels, h);
+            net.apply(MaskLoss { n, h, w, overlap }, &[map.var, masks.var])
+        }
     }
-}
-
-fn with_count(map: Map, n: usize) -> Shape {
-    Shape { n, ..map.shape }
-}
-
-/// Logits of any side against masks.
-fn overlapping(net: &mut Net<'_>, overlap: Overlap, logits: Map, masks: &[f32]) -> Var {
-    let Shape { n, h, w, .. } = logits.shape;
-    let shape = Shape {
-        n,
-        h: FRAME_SIDE,
-        w: FRAME_SIDE,
-        c: 1,
-    };
-    let masks = net.constant(shape, masks);
-    let masks = masks_at(net, masks, h);
-    net.apply(MaskLoss { n, h, w, overlap }, &[logits.var, masks.var])
 }
 
 /// Mean over all pairs of frames of a trajectory and all cells.

@@ -59,9 +59,9 @@ const COUNTED: [(&str, &str, usize, usize, f64); 37] = [
     ),
     ("alignments", "deformable-deep", 323_065, 323_065, 523.4),
     ("alignments", "selective-timed", 1_463_869, 1_463_869, 360.2),
-    // Table 8's, of one channel and frames extended to 16×16: parameters of L2SKNet as counted by building the
-    // authors' modules, of the others as below; their convolutions added up one
-    // by one, L2SKNet's dilated kernels with the zeros in them.
+    // Table 8's, of one channel and frames extended to 16×16: parameters of L2SKNet as counted by
+    // building the authors' modules, of the others as below; their convolutions added up one by one,
+    // L2SKNet's dilated kernels with the zeros in them.
     ("msh-net", "no-warm-up", 4_065_481, 4_065_481, 23.48),
     ("dna-net", "as-published", 4_696_568, 4_696_568, 54.36),
     ("l2sk-net", "u-net", 898_913, 898_913, 52.02),
